@@ -1,0 +1,89 @@
+"""Every way this tool can fail, one class a phase, each with its exit code.
+
+DeployError                 1
+├── UsageError              2   the command line or the settings are refused; nothing was contacted
+│   ├── SettingsError       2   all faults of the settings at once
+│   ├── ApplicationError    2   the application's sources break the contract of docs/application.md
+│   └── RuntimeMissing      2   no container runtime on the workstation, or it does not work
+├── ConnectionFailed        1   the host could not be reached, or did not let us in
+├── UnsupportedHost         3   operating system, engine or Compose are not what we can work with
+├── Locked                  4   somebody else is deploying
+├── BuildFailed             1
+├── ShipFailed              1   transfer or verification of images
+├── HostFailed              1   a script on the host ended with an exit code that the caller did not accept
+└── ActivationFailed        1   the new release did not come up; the old one still serves
+"""
+
+from __future__ import annotations
+
+
+class DeployError(Exception):
+    """Say what was tried, where, what came back and what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, detail: str = "", remedy: str = "") -> None:
+        """Keep the one-line `what`, the lines that came back, and the next command to type."""
+        super().__init__(what)
+        self.what = what
+        self.detail = detail
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Give the whole message: what, what came back, what next."""
+        parts = [self.what]
+        if self.detail:
+            parts.append("\n".join("    " + line for line in self.detail.rstrip().splitlines()))
+        if self.remedy:
+            parts.append("  next: " + self.remedy)
+        return "\n".join(parts)
+
+
+class UsageError(DeployError):
+    """Refuse a command line; nothing was contacted."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """Refuse settings, naming every fault."""
+
+
+class ApplicationError(UsageError):
+    """Refuse an application that breaks the contract of docs/application.md."""
+
+
+class RuntimeMissing(UsageError):
+    """Report that no container runtime works on this workstation."""
+
+
+class ConnectionFailed(DeployError):
+    """Report a host that cannot be reached or does not let us in."""
+
+
+class UnsupportedHost(DeployError):
+    """Refuse a host whose system, engine or Compose we cannot work with."""
+
+    exit_code = 3
+
+
+class Locked(DeployError):
+    """Report that another deployment holds the host's lock."""
+
+    exit_code = 4
+
+
+class BuildFailed(DeployError):
+    """Report a failed image build, with the builder's last lines."""
+
+
+class ShipFailed(DeployError):
+    """Report images that did not arrive, or did not verify, on the host."""
+
+
+class HostFailed(DeployError):
+    """Report a host script that ended with an exit code nobody expected."""
+
+
+class ActivationFailed(DeployError):
+    """Report a release that did not come up; the old one still serves."""
