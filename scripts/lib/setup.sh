@@ -4,7 +4,7 @@
 # Usage: cd to the repository's root, then . scripts/lib/setup.sh
 #
 # Every step says what it does, does only what is missing, and says how long that took. What was not there before is
-# written down in LEDGER, one line a thing ("package git", "venv", "image lab/node:debian"), so that it can be undone.
+# written down in LEDGER, one line a thing ("package git", "path /home/me/.venv", "image lab/node:debian"), so that it can be undone.
 #
 # Settings (environment):
 #   LEDGER   file to write down what was made  [none]
@@ -114,7 +114,7 @@ trust_for_pip() {
 install_venv() {
   is_installed "$1" && return
   if [ -d "$VENV" ] && ! is_installed requirements.lock; then rm -rf "$VENV"; fi
-  [ -d "$VENV" ] || record venv
+  [ -d "$VENV" ] || record "path $VENV"
   say "   installing $(grep -c '==' "$1") Python packages from $1"
   [ -x "$VENV/bin/python" ] || "$(find_python)" -m venv "$VENV"
   trust_for_pip
@@ -146,7 +146,7 @@ ensure_npm_tools() {
 # ensure_engine: an engine that answers *this* user. Somebody who is not in the group docker is added, and the script
 # starts again under `sg docker`: a group joined now counts only for new logins.
 ensure_engine() {
-  docker version >/dev/null 2>&1 || record engine
+  docker version >/dev/null 2>&1 || as_root docker version >/dev/null 2>&1 || record engine
   recording_packages tests/lab/engine || return
 }
 
@@ -161,7 +161,13 @@ join_docker_group() {
   exec sg docker -c "$quoted"
 }
 
-# ensure_base_images TAG...: has them, and writes down those that were not there.
+# ensure_base_images TAG...
 ensure_base_images() {
-  tests/lab/base-images "$@" || return
+  for tag; do
+    docker image inspect "lab/$tag" >/dev/null 2>&1 || record "image lab/$tag"
+  done
+  tests/lab/base-images "$@" >&2
 }
+
+# The base images of an ordinary deployment in the lab.
+BASE_IMAGES='debian:trixie node:debian nginx:debian postgres:15-debian'
