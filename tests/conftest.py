@@ -1,0 +1,92 @@
+"""What the tests stand on: a lab host, a clean checkout, and `fab` as a user runs it.
+
+Nothing here touches the user's own ~/.ssh: fab gets a HOME of its own, whose .ssh/config knows the lab's hosts.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from tests.checkout import ROOT, Checkout
+from tests.labhost import LAB, LabHost
+from tests.properties import table
+
+HOST_NAME = os.environ.get("TEST_HOST", "test")
+
+Fab = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("community-deploy")
+    group.addoption("--full", action="store_true", help="the whole number of examples and deployments")
+    group.addoption(
+        "--properties", action="store_true", help="print the property table; a due row without a test fails"
+    )
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether the whole number of examples is wanted."""
+    return bool(pytestconfig.getoption("full"))
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> LabHost:
+    """The lab host, whatever state it is in; most tests want `lab_host`."""
+    subprocess.run([LAB / "host", "up", HOST_NAME, "systemd26"], check=True)
+    return LabHost.at(HOST_NAME, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def lab_host(lab: LabHost) -> LabHost:
+    """A host with nothing deployed: emptied before each module that asks for it. Images stay, to save sending them."""
+    lab.clean()
+    return lab
+
+
+@pytest.fixture(scope="module")
+def checkout(lab_host: LabHost, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clean clone of the working tree, with a .env for the lab host."""
+    clone = Checkout.clone(tmp_path_factory.mktemp("checkout") / "community-deploy", lab_host)
+    clone.write_env()
+    return clone
+
+
+@pytest.fixture(scope="module")
+def fab(checkout: Checkout) -> Fab:
+    """Run fab in the checkout: fab("deploy") is `fab -H test deploy`, checked; see Checkout.fab."""
+    return checkout.fab
+
+
+@pytest.fixture(scope="module")
+def deployed(checkout: Checkout, lab_host: LabHost) -> LabHost:
+    """The lab host with the sample application deployed by the checkout."""
+    print(checkout.fab("deploy").stdout)
+    return lab_host
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the engine is marked by where it is, so that --fast can leave it out."""
+    for item in items:
+        if {"live", "properties"} & set(item.path.relative_to(ROOT).parts[:2]):
+            item.add_marker(pytest.mark.live)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what each tagged test said; under --properties a due row that is not shown fails the run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or session.config.option.collectonly:
+        return
+    table.remember(reporter.stats)
+    if session.config.getoption("properties") and table.faults() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The property table, before pytest's closing line."""
+    if config.getoption("properties"):
+        terminalreporter.section("properties")
+        terminalreporter.write_line(table.render())
