@@ -1,0 +1,128 @@
+"""Write `env.example` and `docs/settings.md` from the schema."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import get_args
+
+from tasks.core.setting_fields import SETTINGS, Group, Setting
+
+_TITLES: dict[str, str] = {
+    "network": "Network",
+    "volumes": "Volumes: data, socket, certificates",
+    "environment": "Environment of the application",
+    "security": "Security",
+    "deployment": "Deployment",
+}
+
+_GENERATED = "# GENERATED from tasks/core/setting_fields.py by scripts/generate-docs.\n#\n"
+
+_HEAD = """\
+# Every setting, with its default. Take the # away in front of a line to change it.
+# .env.<host> beside this file, in the same format, changes settings for one host.
+# `fab check-config` shows what is in effect, and where each value comes from.
+"""
+
+_APPLICATION = """\
+# ---- The application's own variables ----
+#
+# Every other name reaches the backend unchanged, and its value is shown nowhere. Keep this file at mode 0600.
+# Values with spaces, # or quotes go in quotes; nothing is interpolated: a $ is a $.
+#
+#SESSION_SECRET='write your own'
+"""
+
+_INTRODUCTION = """\
+<!-- GENERATED from tasks/core/setting_fields.py by scripts/generate-docs. -->
+# Settings
+
+`fab init` writes `.env` with every setting at its default; `fab check-config` shows what is in effect, and from where.
+All faults are reported in one message, with the line they stand on, before anything is contacted (exit code 2).
+
+## Where a value comes from
+
+The first of these that has it:
+
+1. the command line
+2. `DEPLOY_<KEY>` in the environment, such as `DEPLOY_HTTP_PORT=8080`; a plain `HTTP_PORT` or `NODE_ENV` of your
+   shell changes nothing
+3. `.env.<host>`, where `<host>` is what `-H` was given, without user and port
+4. `.env`
+5. the default
+
+A setting that must not be empty cannot be set to nothing; one that may be (`DATA_PATH=`) can be emptied for one host.
+
+## The file
+
+The format is python-dotenv's. In particular:
+
+- `NAME=value`, one a line; `export NAME=value` is the same; lines that begin with `#` are comments.
+- Without quotes a value ends at the end of the line, or before white space and `#`; white space around it is dropped
+  (around a *setting* it is a fault: it is never meant).
+- In single quotes `\\'` and `\\\\` stand for `'` and `\\`, all else for itself. In double quotes `\\n`, `\\t`, `\\"`,
+  `\\\\` and the like work too. A quoted value may have several lines.
+- **Nothing is interpolated.** `$`, `${NAME}` and `$(command)` are passed on as written, in every quoting. (Docker
+  Compose and python-dotenv would replace them, each in its own way.)
+- Files are UTF-8. A byte order mark is skipped; CRLF is read as LF.
+- A name that stands twice in one file, a line without `=` and a quote that is not closed are faults.
+
+No setting may have a control character or one of `` ' " ` $ \\ # ; | & < > * ? ! { } [ ] ``.
+
+## The application's own variables
+
+Every name that is no setting belongs to the application and reaches the backend unchanged. The values are treated as
+secrets: `check-config` lists the names only, and no message, log or image has a value.
+
+- A name within two edits of a setting's (`HTP_PORT`, but also `API_KEY`, which is close to `APP_KEYS`) is refused
+  until `APP_KEYS` lists it: `APP_KEYS=API_KEY`.
+- `DATABASE_URL`, `HOST`, `PORT`, `RELEASE` and `SLOT` are set by the deployment and refused in the file.
+- One value has less than 128 KiB, all of them together less than 1 MiB: what an environment holds.
+- A file with such values should have mode 0600 (`fab init` sees to it); otherwise there is a warning.
+"""
+
+
+def env_example() -> str:
+    """Write the text of `env.example`."""
+    return _GENERATED + new_env_file()
+
+
+def new_env_file() -> str:
+    """Write the text of a new `.env`."""
+    return _HEAD + "".join(_example_group(group) for group in get_args(Group)) + "\n" + _APPLICATION
+
+
+def _example_group(group: str) -> str:
+    return f"\n# ---- {_TITLES[group]} ----\n" + "".join(_example_lines(item) for item in _of(group))
+
+
+def _example_lines(item: Setting) -> str:
+    text = f"{item.about} Accepted: {item.form}."
+    prose = textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)
+    return "#\n" + "".join(f"# {line}\n" for line in prose) + f"#{item.key}={item.default}\n"
+
+
+def settings_page() -> str:
+    """Write the text of `docs/settings.md`."""
+    return _INTRODUCTION + "".join(_table(group) for group in get_args(Group))
+
+
+def _table(group: str) -> str:
+    rows = "".join(
+        f"| `{item.key}` | {_code(item.default)} | {_cell(item.about)} | {_cell(item.form)} | {_code(item.example)} |\n"
+        for item in _of(group)
+    )
+    head = "| setting | default | what it is for | accepted | example |\n|---|---|---|---|---|\n"
+    return f"\n## {_TITLES[group]}\n\n{head}{rows}"
+
+
+def _of(group: str) -> Iterator[Setting]:
+    return (item for item in SETTINGS.values() if item.group == group)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "empty"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
