@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "entries" ADD COLUMN     "author" TEXT NOT NULL DEFAULT 'somebody';
