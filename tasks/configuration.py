@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import get_args
 
 from tasks.core.application import check_application
-
 from tasks.core.certificates import Certificate, read_certificate
 from tasks.core.env_files import Fault
 from tasks.core.errors import UsageError

@@ -1,0 +1,1 @@
+"""What decides and describes: no host, no process, no fabric."""

@@ -1,0 +1,124 @@
+"""What the person at the terminal sees: plain lines, and progress that suits a terminal or a log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import colorama
+
+from tasks.core.protocols import Progress
+from tasks.core.units import size
+
+_ON_TERMINAL = 1.0
+_IN_LOG = 5.0
+"""Seconds between two signs of life of a long operation."""
+
+
+class TerminalConsole:
+    """Write results to stdout, talk about progress and warnings to stderr; colours on a terminal without NO_COLOR."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        """Look at the two streams once."""
+        self._verbose = verbose
+        self._lock = threading.Lock()
+        self._results = sys.stdout
+        self._is_terminal = sys.stderr.isatty()
+        self._colours = self._is_terminal and "NO_COLOR" not in os.environ
+        colorama.just_fix_windows_console()
+
+    @property
+    def verbose(self) -> bool:
+        """Whether diagnostics are wanted."""
+        return self._verbose
+
+    def be_verbose(self, verbose: bool) -> None:  # noqa: FBT001
+        """Show diagnostics from now on, or no longer."""
+        self._verbose = verbose
+
+    def keep_stdout_clean(self) -> None:
+        """Print results on stderr from now on: stdout is for JSON."""
+        self._results = sys.stderr
+
+    def say(self, text: str) -> None:
+        """Print a line of the result."""
+        with self._lock:
+            print(text, file=self._results, flush=True)
+
+    def detail(self, text: str) -> None:
+        """Print a line of diagnostics, in verbose mode only."""
+        if self._verbose:
+            self._write(text, colorama.Style.DIM)
+
+    def warn(self, text: str) -> None:
+        """Print a warning on stderr."""
+        self._write("warning: " + text, colorama.Fore.YELLOW)
+
+    def _write(self, text: str, colour: str = "") -> None:
+        with self._lock:
+            start, end = (colour, colorama.Style.RESET_ALL) if self._colours and colour else ("", "")
+            print(f"{start}{text}{end}", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None = None) -> Iterator[Progress]:
+        """Show that something goes on; nothing is shown of what ends within two seconds, but for its result."""
+        meter = Meter(what, total)
+        stop = threading.Event()
+        ticker = threading.Thread(target=self._tick, args=(meter, stop), daemon=True)
+        ticker.start()
+        try:
+            yield meter
+        finally:
+            stop.set()
+            ticker.join()
+
+    def _tick(self, meter: Meter, stop: threading.Event) -> None:
+        period = _ON_TERMINAL if self._is_terminal else _IN_LOG
+        if self._is_terminal and not stop.wait(period):
+            # late, so that `fab --list` stays fast
+            from rich.console import Console as RichConsole  # noqa: PLC0415
+            from rich.live import Live  # noqa: PLC0415
+            from rich.spinner import Spinner  # noqa: PLC0415
+
+            with Live(console=RichConsole(stderr=True), refresh_per_second=8, transient=True) as live:
+                while not stop.wait(0.25):
+                    live.update(Spinner("dots", text=meter.line()))
+            return
+        while not stop.wait(period):
+            self._write(meter.line())
+
+
+class Meter:
+    """Count what has gone through, and say so with the rate and the time left."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        """Start the clock."""
+        self._what, self._total = what, total
+        self._done, self._note = 0, ""
+        self._start = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        """Count bytes that have gone through."""
+        self._done += amount
+
+    def note(self, text: str) -> None:
+        """Say what it is doing now."""
+        self._note = text
+
+    def line(self) -> str:
+        """Write the line for now: what, how much, how fast, how long still."""
+        seconds = time.monotonic() - self._start
+        parts = [f"{self._what} … {seconds:.0f} s"]
+        if self._done:
+            rate = self._done / max(seconds, 0.001)
+            of = f" of {size(self._total)}" if self._total else ""
+            parts.append(f"{size(self._done)}{of}, {size(rate)}/s")
+            if self._total and self._done < self._total:
+                parts.append(f"{(self._total - self._done) / max(rate, 1):.0f} s left")
+        if self._note:
+            parts.append(self._note[:100])
+        return ", ".join(parts)

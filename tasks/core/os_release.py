@@ -1,0 +1,76 @@
+"""Which operating system a host runs, from the text of its os-release file or what older systems have instead.
+
+Source: os-release(5), https://www.freedesktop.org/software/systemd/man/latest/os-release.html
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SUPPORTED = (
+    "Ubuntu", "Debian", "RHEL", "CentOS", "Fedora", "Rocky", "AlmaLinux", "Oracle Linux", "Amazon Linux", "SLES",
+    "openSUSE", "Alpine",
+)  # fmt: skip
+"""The supported distributions, as messages list them; derivatives of them by ID_LIKE."""
+
+_MANAGERS = {
+    "ubuntu": "apt-get", "debian": "apt-get",
+    "rhel": "dnf", "centos": "dnf", "fedora": "dnf", "rocky": "dnf", "alma": "dnf", "almalinux": "dnf", "ol": "dnf",
+    "amzn": "dnf",
+    "sles": "zypper", "suse": "zypper", "opensuse": "zypper", "opensuse-leap": "zypper", "opensuse-tumbleweed": "zypper",
+    "alpine": "apk",
+}  # fmt: skip
+_YUM = {("centos", "7"), ("rhel", "7"), ("ol", "7"), ("amzn", "2")}
+_FALLBACKS = {
+    "redhat-release": "rhel",
+    "centos-release": "centos",
+    "debian_version": "debian",
+    "alpine-release": "alpine",
+}
+
+
+@dataclass(frozen=True)
+class OperatingSystem:
+    """A supported system: `id` is the family's ID that decides, `name` what people call it."""
+
+    id: str
+    version: str
+    name: str
+    package_manager: str
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """Read os-release assignments without running them; lines that are none are passed over."""
+    fields = {}
+    for line in text.splitlines():
+        key, separator, value = line.strip().lstrip("\ufeff").partition("=")
+        if not separator or key.startswith("#"):
+            continue
+        try:
+            words = shlex.split(value, posix=True)
+        except ValueError:
+            words = [value.strip("\"'")]
+        fields[key] = words[0] if words else ""
+    return fields
+
+
+def detect(os_release: str, fallback: Sequence[str] = ()) -> OperatingSystem | None:
+    """Find the system and its package manager: by ID, then ID_LIKE, then the older files (`name:first line`)."""
+    fields = parse_os_release(os_release)
+    version = fields.get("VERSION_ID", "")
+    for family in (fields.get("ID", "").lower(), *fields.get("ID_LIKE", "").lower().split()):
+        if family in _MANAGERS:
+            return _system(family, version, fields.get("PRETTY_NAME") or fields.get("NAME") or family)
+    for line in fallback:
+        file, _, content = line.partition(":")
+        if family := _FALLBACKS.get(file.rpartition("/")[2], ""):
+            found = next((word for word in content.split() if word[:1].isdigit()), "")
+            return _system(family, found, content or family)
+    return None
+
+
+def _system(family: str, version: str, name: str) -> OperatingSystem:
+    manager = "yum" if (family, version.partition(".")[0]) in _YUM else _MANAGERS[family]
+    return OperatingSystem(family, version, name, manager)

@@ -1,0 +1,138 @@
+"""What a deployment will change on a host, decided from facts alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from tasks.core.facts import SERVICES, HostFacts
+from tasks.core.releases import PLATFORM, ReleaseFiles, release_facts
+from tasks.core.units import size
+
+
+@dataclass(frozen=True)
+class ImageChange:
+    """What happens to one image: `there`, or `ship` with the number of layers and bytes the host may lack."""
+
+    service: str
+    content_name: str
+    action: str
+    layers: int
+    size: int
+
+
+@dataclass(frozen=True)
+class PlatformChange:
+    """A platform service that must be made or replaced, why, and what people notice of it."""
+
+    service: str
+    why: str
+    interruption: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will change; `nothing` when the host serves exactly this already, and all is healthy."""
+
+    release: str
+    active: str
+    target_slot: str
+    images: tuple[ImageChange, ...]
+    platform: tuple[PlatformChange, ...]
+    configuration: tuple[str, ...]
+    migrations: tuple[str, ...]
+    unhealthy: tuple[str, ...]
+    same_configuration: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether a deployment has nothing to do."""
+        missing = any(image.action == "ship" for image in self.images)
+        return self.same_configuration and not self.unhealthy and not missing and not self.platform
+
+    def lines(self) -> list[str]:
+        """Write it for people, one change a line."""
+        lines = [
+            f"image {image.service}: {image.layers} layers the host lacks, {size(image.size)} unpacked in all"
+            for image in self.images
+            if image.action == "ship"
+        ]
+        lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
+        named = {"settings": self.configuration, "migrations": self.migrations, "not healthy now": self.unhealthy}
+        return lines + [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+
+    def as_json(self) -> dict[str, object]:
+        """Give a form for --json."""
+        return {**asdict(self), "nothing": self.nothing}
+
+
+def make_plan(files: ReleaseFiles, release: str, facts: HostFacts) -> Plan:
+    """Compare what is wanted with what the host has."""
+    active = facts.active
+    return Plan(
+        release=release,
+        active=active.name if active else "",
+        target_slot="green" if facts.value("link") == "blue" else "blue",
+        images=tuple(_image_change(service, files, facts) for service in SERVICES),
+        platform=tuple(change for change in (_platform_change(name, files, facts) for name in PLATFORM) if change),
+        configuration=_configuration_changes(files, facts),
+        migrations=_new_migrations(files, facts),
+        unhealthy=unhealthy(facts),
+        same_configuration=active is not None and active.configuration_hash == files.configuration_hash,
+    )
+
+
+def _image_change(service: str, files: ReleaseFiles, facts: HostFacts) -> ImageChange:
+    image = files.images[service]
+    if image.is_on(facts):
+        return ImageChange(service, image.content_name, "there", 0, 0)
+    missing = [layer for layer in image.layers if layer not in layers_on(facts)]
+    return ImageChange(service, image.content_name, "ship", len(missing), image.size)
+
+
+def layers_on(facts: HostFacts) -> frozenset[str]:
+    """Give the diff ids that the host surely has: on a classic store only (DESIGN: what the host has)."""
+    if facts.value("docker.store") == "containerd":
+        return frozenset()
+    return frozenset(layer for image in facts.images for layer in image.layers)
+
+
+def _platform_change(service: str, files: ReleaseFiles, facts: HostFacts) -> PlatformChange | None:
+    found = facts.container(service, "platform")
+    if found is None:
+        return PlatformChange(service, "not there yet", "none: nothing is replaced")
+    if found.fingerprint == files.environment[f"{service.upper()}_FINGERPRINT"]:
+        return None
+    noticed = {
+        "edge": "about a second of refused connections while its container is replaced",
+        "database": "requests that need the database fail until the new container is healthy, some seconds",
+    }
+    return PlatformChange(service, "its image or the settings it reads differ", noticed[service])
+
+
+def _configuration_changes(files: ReleaseFiles, facts: HostFacts) -> tuple[str, ...]:
+    if not facts.active_facts:
+        return ()
+    new = release_facts(files, "", "")
+    keys = set(files.environment) | {key for key in new if key.startswith("application.")}
+    keys |= {key for key in facts.active_facts if key.startswith("application.")}
+    generated = ("_IMAGE", "_FINGERPRINT")
+    changed = {key for key in keys if new.get(key) != facts.active_facts.get(key) and not key.endswith(generated)}
+    return tuple(sorted(key.removeprefix("application.") for key in changed))
+
+
+def _new_migrations(files: ReleaseFiles, facts: HostFacts) -> tuple[str, ...]:
+    known = set(facts.active_facts.get("migrations", "").split(","))
+    return tuple(name for name in files.migrations if name not in known)
+
+
+def unhealthy(facts: HostFacts) -> tuple[str, ...]:
+    """Name the services that should serve and do not; none before the first deployment."""
+    if not facts.active:
+        return ()
+    slots = {"database": "platform", "edge": "platform"}
+    bad = []
+    for service in SERVICES:
+        found = facts.container(service, slots.get(service, facts.value("link")))
+        if found is None or found.state != "running" or found.health not in ("healthy", ""):
+            bad.append(service)
+    return tuple(bad)

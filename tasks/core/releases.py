@@ -1,0 +1,202 @@
+"""A release: its name, its directory on the host, and the state that is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.core.bundle import host_bundle
+from tasks.core.facts import HostFacts
+from tasks.core.images import DockerImage
+from tasks.core.secret import Secret
+from tasks.core.settings import Settings, release_environment
+
+PLATFORM = {
+    "edge": ("HTTP_PORT", "HTTPS_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "CLIENT_MAX_BODY_SIZE", "EDGE_MEMORY"),
+    "database": (
+        "POSTGRES_USER", "POSTGRES_DB", "API_USER_UID", "API_USER_GID", "SOCKET_PERMISSIONS", "DATABASE_MEMORY",
+        "DATA_VOLUME", "SOCKET_VOLUME",
+    ),
+}  # fmt: skip
+"""The settings that each platform service reads: with its image and compose file they are its fingerprint."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the last build made, as .deploy/last-build.json keeps it.
+
+    `names` has the name a release took on a host where its own name was in use for another configuration.
+    """
+
+    release: str
+    arch: str
+    images: Mapping[str, DockerImage]
+    migrations: tuple[str, ...]
+    names: Mapping[str, str]
+
+
+def release_name(moment: datetime, suffix: str) -> str:
+    """Name a release: UTC time and a git short hash, or 12 digits of its inputs."""
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{suffix}"
+
+
+@dataclass(frozen=True)
+class ReleaseFiles:
+    """The files of a release directory that do not depend on its name, and the hash that names them.
+
+    Secrets are in `application` only, as they will be written: never print this.
+    """
+
+    environment: Mapping[str, str]
+    application: bytes
+    composes: Mapping[str, bytes]
+    bundle: str
+    migrations: tuple[str, ...]
+    images: Mapping[str, DockerImage]
+    application_digests: Mapping[str, str]
+
+    @property
+    def configuration_hash(self) -> str:
+        """Name the configuration: SHA-256 over everything but the release's name, hexadecimal."""
+        whole = hashlib.sha256()
+        whole.update(json.dumps([dict(self.environment), self.migrations], sort_keys=True).encode())
+        for name, content in sorted(self.composes.items()):
+            whole.update(name.encode() + hashlib.sha256(content).digest())
+        whole.update(hashlib.sha256(self.application).digest())
+        whole.update(hashlib.sha256(self.bundle.encode()).digest())
+        return whole.hexdigest()
+
+
+def compose_application(values: Mapping[str, Secret]) -> bytes:
+    """Write the application's settings as a compose file in JSON, `$` doubled so that nothing is interpolated."""
+    environment = {name: value.reveal().replace("$", "$$") for name, value in values.items()}
+    services = {service: {"environment": environment} for service in ("backend", "migrate")}
+    return json.dumps({"services": services if environment else {}}, sort_keys=True).encode() + b"\n"
+
+
+def fingerprint(service: str, image: DockerImage, composes: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
+    """Name what a platform service is: its image, its compose files and the settings it reads."""
+    whole = hashlib.sha256(image.content_name.encode())
+    for name in ("platform.yml", "https.yml"):
+        if name in composes and (name == "platform.yml" or service == "edge"):
+            whole.update(composes[name])
+    whole.update(json.dumps({key: environment[key] for key in PLATFORM[service]}, sort_keys=True).encode())
+    return whole.hexdigest()[:16]
+
+
+def release_files(root: Path, settings: Settings, build: Build) -> ReleaseFiles:
+    """Render what a release directory holds, from settings, compose/ and the images of a build."""
+    composes = {
+        "docker-compose.yml": (root / "compose" / "slot.yml").read_bytes(),
+        "platform.yml": (root / "compose" / "platform.yml").read_bytes(),
+    }
+    if settings.enable_https:
+        composes["https.yml"] = (root / "compose" / "https.yml").read_bytes()
+    environment = dict(release_environment(settings))
+    for service, image in build.images.items():
+        environment[f"{service.upper()}_IMAGE"] = image.content_name
+    for service in PLATFORM:
+        environment[f"{service.upper()}_FINGERPRINT"] = fingerprint(
+            service, build.images[service], composes, environment
+        )
+    return ReleaseFiles(
+        environment=environment,
+        application=compose_application(settings.application),
+        composes=composes,
+        bundle=host_bundle(root),
+        migrations=build.migrations,
+        images=build.images,
+        application_digests={name: _digest(settings.app_name, value) for name, value in settings.application.items()},
+    )
+
+
+def _digest(app: str, value: Secret) -> str:
+    """Tell a changed value from an unchanged one; kept in a 0600 file only."""
+    return hmac.new(app.encode(), value.reveal().encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def release_facts(files: ReleaseFiles, release: str, created: str) -> dict[str, str]:
+    """Write release.facts: what the host's scripts read of a release, never JSON."""
+    facts = {
+        "schema": "1",
+        "release": release,
+        "app": files.environment["APP_NAME"],
+        "created": created,
+        "configuration_hash": files.configuration_hash,
+        "migrations": ",".join(files.migrations),
+    }
+    for service, image in files.images.items():
+        facts[f"image.{service}"] = image.content_name
+        facts[f"layers.{service}"] = ",".join(image.layers)
+    facts.update({f"application.{name}": digest for name, digest in files.application_digests.items()})
+    return facts | dict(files.environment)
+
+
+def deployment_state(files: ReleaseFiles, release: str, created: str, host: str) -> dict[str, object]:
+    """Write release.json: the seed's DeploymentState without what changes later (status, health checks)."""
+    return {
+        "schema": 1,
+        "version": release,
+        "timestamp": created,
+        "target_host": host,
+        "image_versions": {service: image.content_name for service, image in sorted(files.images.items())},
+        "configuration_hash": files.configuration_hash,
+        "images": {service: image.as_json() for service, image in sorted(files.images.items())},
+    }
+
+
+def release_archive(files: ReleaseFiles, release: str, *, host: str, created: str) -> bytes:
+    """Pack the release directory as tar, with SHA256SUMS over every other file.
+
+    Modes: 0600 for .env, app.env.json and release.facts, 0750 for bin/host.sh, 0640 for the rest.
+    """
+    environment = {**files.environment, "RELEASE": release}
+    facts = release_facts(files, release, created)
+    state = deployment_state(files, release, created, host)
+    contents: dict[str, tuple[bytes, int]] = {
+        ".env": ("".join(f"{key}='{value}'\n" for key, value in sorted(environment.items())).encode(), 0o600),
+        "app.env.json": (files.application, 0o600),
+        "release.facts": ("".join(f"{key}={value}\n" for key, value in facts.items()).encode(), 0o600),
+        "release.json": (json.dumps(state, indent=2).encode() + b"\n", 0o640),
+        "bin/host.sh": (files.bundle.encode(), 0o750),
+    }
+    contents.update({name: (content, 0o640) for name, content in files.composes.items()})
+    sums = "".join(
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _) in sorted(contents.items())
+    )
+    contents["SHA256SUMS"] = (sums.encode(), 0o640)
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        directory = tarfile.TarInfo("bin")
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o750
+        archive.addfile(directory)
+        for name, (content, mode) in sorted(contents.items()):
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.mtime = len(content), mode, 0
+            archive.addfile(member, io.BytesIO(content))
+    return target.getvalue()
+
+
+def name_on_host(build: Build, files: ReleaseFiles, facts: HostFacts, host: str, moment: datetime) -> str:
+    """Decide what this build and configuration is called on a host.
+
+    The same configuration keeps the name it has there (so that a failed one is tried again); a name that the host has
+    for another configuration is not used twice.
+    """
+    if facts.active and facts.active.configuration_hash == files.configuration_hash:
+        return facts.active.name
+    wanted = build.names.get(host, build.release)
+    there = {release.name: release for release in facts.releases}
+    for release in reversed(facts.releases):
+        if release.configuration_hash == files.configuration_hash and release.status in ("pending", "failed"):
+            return release.name
+    if wanted not in there:
+        return wanted
+    return release_name(moment, build.release.partition("-")[2])

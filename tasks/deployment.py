@@ -1,0 +1,135 @@
+"""A whole deployment: what would change, and all steps in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from tasks.builds import Made, last_build, make_build
+from tasks.core.facts import HostFacts
+from tasks.core.plan import Plan, make_plan
+from tasks.core.protocols import Host, Outcome
+from tasks.core.releases import ReleaseFiles, release_files
+from tasks.core.settings import Settings
+from tasks.core.workspace import Workspace
+from tasks.hosts import held, read_facts, require_engine
+from tasks.images import send_images
+from tasks.releases import activate, choose_name, push_release, step_times
+from tasks.runtime import find_runtime
+
+
+def plan(host: Host, work: Workspace) -> Outcome:
+    """Show what a deployment would change: images, layers, configuration keys, migrations.
+
+    Builds the images on the workstation; changes nothing on the host.
+    """
+    find_runtime(work)
+    facts = read_facts(host, work)
+    require_engine(host, work, facts)
+    wanted = _prepare(host, work, facts)
+    for line in wanted.plan.lines():
+        work.console.say("  " + line)
+    summary = (
+        f"{host.name}: already so, {wanted.plan.active} serves"
+        if wanted.plan.nothing
+        else f"{host.name}: would deploy {wanted.plan.release}"
+    )
+    return Outcome(False, summary, data=wanted.plan.as_json())
+
+
+def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
+    """Make a host serve the application as it is here: build, ship, push, activate, verify.
+
+    Nothing to change and all healthy: says `already so`. When anything fails, the release that served goes on
+    serving. Undo: up --release with the previous one.
+    """
+    clock = Clock()
+    find_runtime(work)
+    with clock.step("connect"):
+        facts = read_facts(host, work)
+    require_engine(host, work, facts)
+    with clock.step("build"):
+        wanted = _prepare(host, work, facts)
+    if wanted.plan.nothing:
+        trips = f"{host.round_trips} round trip{'s' if host.round_trips > 1 else ''}"
+        summary = f"{host.name}: already so, {wanted.plan.active} serves ({trips}, {clock.total():.1f} s)"
+        return Outcome(False, summary, data={"release": wanted.plan.active, "round_trips": host.round_trips})
+    for line in wanted.plan.lines():
+        work.console.say("  " + line)
+    with held(host, work, "deploy", wait=wait) as lock:
+        name = choose_name(host, work, wanted.made.build, wanted.files, lock.facts)
+        with clock.step("ship"):
+            sent = send_images(host, work, wanted.made.build, name, lock.facts)
+        work.console.say(f"  {sent.summary}")
+        with clock.step("push config"):
+            push_release(host, work, wanted.files, name, lock.facts)
+        with clock.step("activate"):
+            result = activate(host, lock, name)
+    return _summary(host, work, wanted.plan, result, clock)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be deployed: the build, its files, and the plan against the host's facts."""
+
+    made: Made
+    files: ReleaseFiles
+    plan: Plan
+
+
+def _prepare(host: Host, work: Workspace, facts: HostFacts) -> _Wanted:
+    made = make_build(work, facts=facts)
+    if made.built:
+        work.console.say(f"  built {', '.join(made.built)}")
+    files = release_files(work.root, work.settings, made.build)
+    name = choose_name(host, work, made.build, files, facts)
+    return _Wanted(replace(made, build=last_build(work.root) or made.build), files, make_plan(files, name, facts))
+
+
+def _summary(host: Host, work: Workspace, plan: Plan, result: Outcome, clock: Clock) -> Outcome:
+    details = dict(result.data or {})
+    steps = details.get("steps")
+    on_host = f"; on the host: {step_times(steps)}" if isinstance(steps, dict) else ""
+    work.console.say(f"  steps: {clock}{on_host}")
+    work.console.say(f"  log on the host: {details.get('log')}")
+    back = f"; back: fab -H {host.name} up --release {plan.active}" if plan.active else ""
+    work.console.say(f"  look: fab -H {host.name} status{back}")
+    address = url(work.settings, host.address)
+    data = {**details, "url": address, "seconds": dict(clock.seconds), "round_trips": host.round_trips}
+    return Outcome(True, f"{host.name}: {details['release']} serves at {address} ({clock.total():.1f} s)", data=data)
+
+
+def url(settings: Settings, address: str) -> str:
+    """Give the address of the application on a host."""
+    scheme, port, usual = ("http", settings.http_port, 80)
+    if settings.enable_https:
+        scheme, port, usual = ("https", settings.https_port, 443)
+    name = f"[{address}]" if ":" in address else address
+    return f"{scheme}://{name}{'' if port == usual else f':{port}'}/"
+
+
+@dataclass
+class Clock:
+    """Measure the steps of a deployment, in seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    start: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure one step, also when it fails."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.monotonic() - start, 2)
+
+    def total(self) -> float:
+        """Give the seconds since the start."""
+        return time.monotonic() - self.start
+
+    def __str__(self) -> str:
+        """Write all steps in one line."""
+        return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())

@@ -1,0 +1,46 @@
+"""Everything a deployment needs, looked at before one: the workstation and a host."""
+
+from __future__ import annotations
+
+from tasks.core.application import check_application
+from tasks.core.checks import Check, host_checks
+from tasks.core.errors import DeployError
+from tasks.core.protocols import Host, Outcome
+from tasks.core.settings import Settings
+from tasks.core.workspace import Workspace
+from tasks.hosts import read_facts
+from tasks.runtime import find_runtime
+
+
+def doctor(host: Host, work: Workspace) -> Outcome:
+    """Check everything that a deployment needs, here and on a host.
+
+    Changes nothing. Each line that fails has its remedy; exit code 1 when one fails.
+    """
+    checks = [_application(work.settings), _runtime(work)]
+    for check in checks:
+        work.console.say(str(check))
+    facts = read_facts(host, work)
+    reached = Check("connection", True, f"{host.name} ({host.address})")
+    for check in (found := [reached, *host_checks(facts, work.settings)]):
+        work.console.say(str(check))
+    checks += found
+    failed = [check for check in checks if not check.passed]
+    summary = (
+        f"{host.name}: {len(failed)} of {len(checks)} checks failed" if failed else f"{host.name}: ready to deploy"
+    )
+    data = {"checks": [{"name": c.name, "passed": c.passed, "found": c.found, "remedy": c.remedy} for c in checks]}
+    return Outcome(False, summary, data=data, exit_code=1 if failed else 0)
+
+
+def _application(settings: Settings) -> Check:
+    faults = check_application(settings.app_source)
+    return Check("application", not faults, "; ".join(faults) or str(settings.app_source), "see docs/application.md")
+
+
+def _runtime(work: Workspace) -> Check:
+    try:
+        found = find_runtime(work)
+    except DeployError as error:
+        return Check("container runtime", False, error.what, error.remedy)
+    return Check("container runtime", True, f"{found.name} {found.version}")

@@ -1,0 +1,108 @@
+"""Programs of the machine where fab runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from tasks.core.errors import DeployError
+from tasks.core.protocols import Answer, Listener
+
+_KEPT = 40
+_BLOCK = 1 << 20
+
+
+class LocalPrograms:
+    """Run programs by argument list, never through a shell."""
+
+    def has(self, program: str) -> bool:
+        """Tell whether a program is in PATH."""
+        return shutil.which(program) is not None
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        accept: Sequence[int] = (0,),
+        listen: Listener | None = None,
+        directory: Path | None = None,
+    ) -> Answer:
+        """Run a program to its end; `listen` hears each line of both its outputs as it comes."""
+        talk: deque[str] = deque(maxlen=_KEPT)
+        with self._start(command, directory) as process:
+            reader = threading.Thread(target=self._read, args=(process.stderr, talk, listen))
+            reader.start()
+            lines: list[str] = []
+            try:
+                for line in process.stdout or ():
+                    text = line.decode(errors="replace").rstrip("\n")
+                    lines.append(text)
+                    if listen:
+                        listen(text)
+                process.wait()
+            except BaseException:
+                process.terminate()
+                raise
+            finally:
+                reader.join()
+        answer = Answer(process.returncode, tuple(lines), tuple(talk))
+        if answer.exit_code not in accept:
+            raise _failure(command, answer)
+        return answer
+
+    def pipe(self, command: Sequence[str]) -> Iterator[bytes]:
+        """Give a program's stdout in blocks as they come."""
+        talk: deque[str] = deque(maxlen=_KEPT)
+        with self._start(command, None) as process:
+            reader = threading.Thread(target=self._read, args=(process.stderr, talk, None))
+            reader.start()
+            try:
+                while process.stdout and (block := process.stdout.read(_BLOCK)):
+                    yield block
+                process.wait()
+            except BaseException:
+                process.terminate()
+                raise
+            finally:
+                reader.join()
+        if process.returncode:
+            raise _failure(command, Answer(process.returncode, (), tuple(talk)))
+
+    @staticmethod
+    def _start(command: Sequence[str], directory: Path | None) -> subprocess.Popen[bytes]:
+        environment = {key: value for key, value in os.environ.items() if key != "CONTAINERD_NAMESPACE"}
+        try:
+            return subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=directory,
+                env=environment,
+            )
+        except OSError as error:
+            raise DeployError(f"cannot run {command[0]}: {error.strerror}") from error
+
+    @staticmethod
+    def _read(stream: IO[bytes] | None, talk: deque[str], listen: Listener | None) -> None:
+        with suppress(ValueError):  # the stream was closed by an interrupt
+            for line in stream or ():
+                text = line.decode(errors="replace").rstrip("\n")
+                talk.append(text)
+                if listen:
+                    listen(text)
+
+
+def _failure(command: Sequence[str], answer: Answer) -> DeployError:
+    said = answer.talk or answer.lines[-10:]
+    return DeployError(
+        f"`{' '.join(command[:3])} …` ended with exit code {answer.exit_code}",
+        detail="\n".join(said[-20:]) or "(it said nothing)",
+    )
