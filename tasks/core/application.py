@@ -143,7 +143,7 @@ def _check_backend(service: _Service) -> Iterator[str]:
     for hook in ("prestart", "poststart", "premigrate", "postmigrate"):
         if hook in scripts:
             yield (
-                f"{BACKEND}/package.json has a `{hook}` script, and no npm is there in the container to run it: "
+                f"{BACKEND}/package.json has a `{hook}` script, which only npm runs, and npm starts nothing here: "
                 "move what it does into `build`, `migrate` or the server, and remove it"
             )
 
