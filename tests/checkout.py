@@ -35,6 +35,13 @@ class Checkout:
         clone.commit("The working tree")
         return clone
 
+    @classmethod
+    def copy_of(cls, other: "Checkout", path: Path) -> "Checkout":
+        """Clone a checkout as a colleague would, with its settings and without what it has built."""
+        _git(other.path, "clone", "-q", str(other.path), str(path))
+        shutil.copy(other.path / ".env", path / ".env")
+        return cls(path, other.host)
+
     def commit(self, subject: str) -> None:
         _git(self.path, "add", "-A")
         identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
@@ -62,7 +69,7 @@ class Checkout:
     def fab(
         self, *arguments: str, host: str | None = "", check: bool = True, timeout: float = 900, **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `fab -H test …` in the checkout, output captured; host=None leaves -H out, `check` fails with all of it."""
+        """Run `fab -H test …` here, output captured; host=None leaves -H out, `check` fails with all of it."""
         target = [] if host is None else ["-H", host or self.host.name]
         command = [str(PYTHON_ENVIRONMENT / "bin" / "fab"), *target, *arguments]
         done = subprocess.run(command, cwd=self.path, env=self.environment() | environ, stdin=subprocess.DEVNULL,

@@ -170,4 +170,5 @@ ensure_base_images() {
 }
 
 # The base images of an ordinary deployment in the lab.
+# shellcheck disable=SC2034 # the scripts use it
 BASE_IMAGES='debian:trixie node:debian nginx:debian postgres:15-debian'

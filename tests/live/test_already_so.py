@@ -1,0 +1,83 @@
+"""A second deployment of the same thing says `already so` and leaves the host in peace."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.checkout import Checkout
+from tests.labhost import LabHost
+
+# What an engine does by itself: health checks, run and judged.
+HEALTH_CHECKS = re.compile(r"exec_(create|start|die)|health_status")
+ROUND_TRIPS = 3
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+def events(host: LabHost, since: int) -> list[str]:
+    """What the host's engine has done since then."""
+    lines = host.run(f"docker events --since {since} --until $(date +%s) --format '{{{{json .}}}}'").splitlines()
+    return [f"{event['Type']} {event['Action']}" for event in map(json.loads, lines)]
+
+
+def host_time(host: LabHost) -> int:
+    return int(host.run("date +%s"))
+
+
+def strangers(seen: list[str]) -> list[str]:
+    return [event for event in seen if not HEALTH_CHECKS.search(event)]
+
+
+def sessions(host: LabHost) -> int:
+    """How many sessions the host's sshd has opened: its log has one line each."""
+    return int(host.run("journalctl -u ssh --no-pager -o cat | grep -c 'Starting session' || true"))
+
+
+@pytest.fixture(scope="module")
+def quiet_host(deployed: LabHost) -> LabHost:
+    """Deployed, and the events of that over; sshd says what it is asked for."""
+    deployed.run("echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/10-sessions.conf && systemctl reload ssh")
+    time.sleep(2)
+    return deployed
+
+
+def test_second_deployment_says_already_so(quiet_host: LabHost, checkout: Checkout) -> None:
+    since = host_time(quiet_host)
+    time.sleep(1)
+    done = checkout.fab("deploy")
+    time.sleep(1)
+    assert "already so" in done.stdout + done.stderr
+    assert strangers(events(quiet_host, since)) == []
+
+
+def test_second_deployment_takes_three_round_trips(quiet_host: LabHost, checkout: Checkout) -> None:
+    before = sessions(quiet_host)
+    measured = sessions(quiet_host) - before
+    start = sessions(quiet_host)
+    checkout.fab("deploy")
+    trips = sessions(quiet_host) - start - measured
+    print(f"round trips: {trips}")
+    assert 1 <= trips <= ROUND_TRIPS
+
+
+def test_second_clone_with_cold_cache_says_already_so(quiet_host: LabHost, checkout: Checkout, tmp_path: Path) -> None:
+    clone = Checkout.copy_of(checkout, tmp_path / "second")
+    since = host_time(quiet_host)
+    time.sleep(1)
+    done = clone.fab("deploy")
+    time.sleep(1)
+    assert "already so" in done.stdout + done.stderr
+    assert strangers(events(quiet_host, since)) == []
+
+
+def test_changed_frontend_leaves_platform_and_data_alone(quiet_host: LabHost, checkout: Checkout) -> None:
+    before = quiet_host.containers("label=slot=platform")
+    quiet_host.psql("insert into activities (title) values ('kept')")
+    checkout.change_page("platform stays")
+    checkout.fab("deploy")
+    assert set(before) == {"platform/edge", "platform/database"}
+    assert quiet_host.containers("label=slot=platform") == before
+    assert quiet_host.psql("select title from activities where title = 'kept'") == "kept\n"
