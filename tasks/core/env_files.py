@@ -106,7 +106,9 @@ def _bindings(text: str) -> Iterator[tuple[int, Binding]]:
 def _unreadable(binding: Binding, where: str) -> Fault | None:
     form = "NAME=value, with quotes around a value of several lines"
     if binding.error or binding.key is None:
-        return Fault("", "cannot be read (a quote that is not closed, or text after a closing quote)", form, where)
+        return Fault(
+            "", "cannot be read (no = after the name, a quote that is not closed, or text after a quote)", form, where
+        )
     if binding.value is None:
         return Fault("", "has no = in it", form, where)
     if not NAME.fullmatch(binding.key):

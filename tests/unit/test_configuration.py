@@ -1,0 +1,104 @@
+"""The two tasks of the settings file: writing a first one, and showing what is in effect."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks import configuration
+from tasks.configuration import check_config, init
+from tasks.core.errors import SettingsError, UsageError
+from tasks.core.setting_docs import new_env_file
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout whose application has no fault."""
+    (tmp_path / "examples/community-tracker").mkdir(parents=True)
+    monkeypatch.setattr(configuration, "check_application", lambda source: [])
+    return tmp_path
+
+
+def check(root: Path, host: str | None = None) -> configuration.EffectiveConfiguration:
+    return check_config(root=root, host=host, environ={"DEPLOY_DRAIN_SECONDS": "3"}, overrides={"VERBOSE": "true"})
+
+
+@pytest.mark.parametrize(("host", "name"), [(None, ".env"), ("web1", ".env.web1")])
+def test_init_writes_a_private_file_that_works(root: Path, host: str | None, name: str) -> None:
+    done = init(root, host=host)
+    assert done.path == root / name
+    assert done.path.read_text(encoding="utf-8") == new_env_file()
+    assert done.path.stat().st_mode & 0o777 == 0o600
+    assert check(root, host).warnings == ()
+
+
+def test_init_never_overwrites(root: Path) -> None:
+    (root / ".env").write_text("KEY=precious\n", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        init(root)
+    assert caught.value.exit_code == 2
+    assert "already" in str(caught.value)
+    assert (root / ".env").read_text(encoding="utf-8") == "KEY=precious\n"
+    for number in (1, 2):
+        done = init(root, force=True)
+        assert done.kept == root / f".env.kept-{number}"
+    assert (root / ".env.kept-1").read_text(encoding="utf-8") == "KEY=precious\n"
+
+
+def test_init_does_not_follow_a_link(root: Path) -> None:
+    (root / ".env").symlink_to(root / "elsewhere")
+    with pytest.raises(UsageError):
+        init(root)
+    assert not (root / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("host", ["", "../x", "a/b", ".."])
+def test_init_refuses_strange_hosts(root: Path, host: str) -> None:
+    with pytest.raises(UsageError):
+        init(root, host=host)
+
+
+def test_each_value_is_shown_with_its_source(root: Path) -> None:
+    (root / ".env").write_text("HTTP_PORT=8080\nSESSION=hunter2\n", encoding="utf-8")
+    (root / ".env.web1").write_text("NODE_ENV=staging\nMAIL=hunter2\n", encoding="utf-8")
+    done = check(root, "web1")
+    shown = [line.split() for line in done.lines]
+    for line in (
+        ["HTTP_PORT", "8080", "file", ".env"],
+        ["NODE_ENV", "staging", "file", ".env.web1"],
+        ["DRAIN_SECONDS", "3", "environment"],
+        ["VERBOSE", "true", "command", "line"],
+        ["HTTPS_PORT", "443", "default"],
+        ["SESSION", "***", "file", ".env"],
+        ["MAIL", "***", "file", ".env.web1"],
+    ):
+        assert line in shown
+    data = json.dumps(done.data)
+    assert "hunter2" not in data + "\n".join(done.lines) + repr(done)
+    assert json.loads(data)["settings"]["network"]["HTTP_PORT"] == {"value": "8080", "source": "file .env"}
+    assert json.loads(data)["application"]["MAIL"] == {"value": "***", "source": "file .env.web1"}
+
+
+def test_faults_of_settings_application_and_certificates_come_together(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configuration, "check_application", lambda source: ["web-frontend/ has no lock file"])
+    (root / ".env").write_text(
+        "HTTP_PORT=x\nENABLE_HTTPS=true\nCERT_PATH=certs\nBUILD_CA_FILE=no.pem\n", encoding="utf-8"
+    )
+    with pytest.raises(SettingsError) as caught:
+        check(root)
+    for part in ("HTTP_PORT (.env:1)", "no lock file", "fullchain.pem", "privkey.pem", "no.pem is not a file"):
+        assert part in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_application_is_named(root: Path) -> None:
+    (root / ".env").write_text("APP_SOURCE=nowhere\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"APP_SOURCE: .*nowhere is not a directory"):
+        check(root)
+
+
+def test_certificates_on_the_host_are_not_looked_for_here(root: Path) -> None:
+    (root / ".env").write_text("ENABLE_HTTPS=true\nCERT_PATH=host:/etc/certs\n", encoding="utf-8")
+    assert any("/etc/certs: read there" in line for line in check(root).lines)
