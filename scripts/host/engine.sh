@@ -1,0 +1,95 @@
+# Speak to the engine. Everything that runs docker goes through `engine`, `compose_slot` or `compose_platform`.
+#
+# Parameters: APP_NAME, DEPLOYMENT_PATH.
+# Output:     facts docker.*, compose.version.
+# Exit codes: docker's own.
+
+# engine ARGUMENT...: docker; it never reads the command stream, and never gets the lock.
+engine() {
+  is_verbose || {
+    docker "$@" </dev/null 9>&-
+    return
+  }
+  read_clock && engine_began=$CLOCK engine_code=0
+  docker "$@" </dev/null 9>&- || engine_code=$?
+  read_clock && say "+ docker $* (exit $engine_code, $((CLOCK - engine_began)) ms)"
+  return "$engine_code"
+}
+
+# Exit code 0 is not enough: `docker info` also ends so when the server did not let us in.
+engine_answers() { [ -n "$(engine info --format '{{.ServerVersion}}' 2>/dev/null)" ]; }
+
+# compose PROJECT SLOT ARGUMENT...: in the release's directory, with the environment cleared: a variable of the caller's
+# would win over the release's .env.
+compose() {
+  compose_project=$1 compose_slot=$2
+  shift 2
+  env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C SLOT="$compose_slot" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
+    ${DOCKER_CONFIG:+DOCKER_CONFIG="$DOCKER_CONFIG"} ${DOCKER_CONTEXT:+DOCKER_CONTEXT="$DOCKER_CONTEXT"} \
+    docker compose --ansi never --progress plain -p "$compose_project" --env-file .env "$@" </dev/null 9>&-
+}
+
+# compose_slot RELEASE SLOT ARGUMENT...
+compose_slot() (
+  cd "$(release_path "$1")" || exit 1
+  slot_called=$2
+  shift 2
+  compose "$APP_NAME-$slot_called" "$slot_called" -f docker-compose.yml -f app.env.json "$@"
+)
+
+# compose_platform RELEASE ARGUMENT...
+compose_platform() (
+  cd "$(release_path "$1")" || exit 1
+  shift
+  if [ -f https.yml ]; then
+    compose "$APP_NAME" platform -f platform.yml -f https.yml "$@"
+  else
+    compose "$APP_NAME" platform -f platform.yml "$@"
+  fi
+)
+
+# containers_of SLOT [FORMAT]: ids (or what the format says) of our containers in blue, green or platform, running or not.
+containers_of() {
+  engine ps -a --no-trunc --filter "label=app=$APP_NAME" --filter "label=slot=$1" --format "${2:-{{.ID}}}"
+}
+
+# container_of SLOT SERVICE: the id of one running service's container, or nothing. One-shots have their own service name.
+container_of() {
+  engine ps --no-trunc --filter "label=app=$APP_NAME" --filter "label=slot=$1" --filter "label=service=$2" \
+    --format '{{.ID}}' | head -n 1
+}
+
+engine_facts() {
+  if ! command -v docker >/dev/null 2>&1; then
+    fact docker.version ''
+    fact docker.error 'docker: not installed'
+    fact compose.version ''
+    return 0
+  fi
+  engine_said=$(engine info --format "{{.ServerVersion}}|{{.DockerRootDir}}|{{.Driver}}|{{json .DriverStatus}}|{{json .SecurityOptions}}" 2>/dev/null) ||
+    engine_said=
+  case $engine_said in
+  '' | '|'* | '<'*)
+    fact docker.version ''
+    fact docker.error "$(engine info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)"
+    ;;
+  *) engine_info_facts "$engine_said" ;;
+  esac
+  fact compose.version "$(engine compose version --short 2>/dev/null || true)"
+}
+
+# engine_info_facts VERSION|ROOT|DRIVER|STATUS|SECURITY
+engine_info_facts() {
+  fact docker.version "${1%%|*}"
+  engine_rest=${1#*|}
+  DOCKER_ROOT=${engine_rest%%|*}
+  engine_rest=${engine_rest#*|}
+  fact docker.error ''
+  fact docker.root "$DOCKER_ROOT"
+  case $engine_rest in
+  *io.containerd.snapshotter*) fact docker.store containerd ;;
+  *) fact docker.store "${engine_rest%%|*}" ;;
+  esac
+  case $engine_rest in *name=rootless*) fact docker.rootless yes ;; *) fact docker.rootless no ;; esac
+  case $engine_rest in *name=selinux*) fact docker.selinux yes ;; *) fact docker.selinux no ;; esac
+}

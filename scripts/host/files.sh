@@ -1,0 +1,65 @@
+# Write files so that a kill or a power cut at any point leaves the old content or the new, never half of one.
+#
+# Parameters: DEPLOYMENT_PATH (its owner gets what is written).
+# Output:     none, but for value_of.
+# Exit codes: a function that fails returns 1; callers run under set -e or check.
+
+# replace PATH: standard input becomes the file's content, by rename, after it is on the disk.
+replace() {
+  replace_new=${1%/*}/.${1##*/}.new
+  cat >"$replace_new" || return 1
+  own "$replace_new" || return 1
+  flush "$replace_new" || return 1
+  mv -T "$replace_new" "$1" || return 1
+  flush "${1%/*}"
+}
+
+# flush PATH: on the disk when this returns: fsync of that file or directory (`sync FILE`: coreutils 8.24, busybox 1.29);
+# a sync that knows no operands writes everything. syncfs (-f) would also wait for all that the engine has just written.
+flush() {
+  sync "$1" 2>/dev/null || sync
+}
+
+# link_to TARGET PATH: a relative symlink, swapped by rename (`ln -sfn` removes first, and for a moment there is none).
+link_to() {
+  link_new=${2%/*}/.${2##*/}.new
+  rm -f "$link_new" || return 1
+  ln -s "$1" "$link_new" || return 1
+  own "$link_new" || return 1
+  mv -T "$link_new" "$2" || return 1
+  flush "${2%/*}"
+}
+
+# ensure_directory PATH MODE: make it, or set its mode; the owner is the one of DEPLOYMENT_PATH.
+ensure_directory() {
+  if [ ! -d "$1" ]; then
+    mkdir -p "$1" && chmod "$2" "$1" && own "$1"
+  elif [ "$(stat -c %a "$1")" != "${2#0}" ]; then
+    chmod "$2" "$1"
+  fi
+}
+
+# own PATH...: give what root has written to the owner of DEPLOYMENT_PATH. Anyone else can only be that owner already.
+own() {
+  [ "$OUR_UID" = 0 ] || return 0
+  [ -n "${OWNER:-}" ] || OWNER=$(stat -c %u:%g "$DEPLOYMENT_PATH")
+  [ "$OWNER" = 0:0 ] || chown -R -h "$OWNER" "$@"
+}
+
+# value_of FILE KEY: the value of a key=value line, or nothing.
+value_of() {
+  [ -f "$1" ] || return 0
+  while IFS= read -r value_line || [ -n "$value_line" ]; do
+    case $value_line in
+    "$2="*)
+      printf '%s\n' "${value_line#*=}"
+      return 0
+      ;;
+    esac
+  done <"$1"
+}
+
+# same_content A B: without cmp, which a minimal host may lack.
+same_content() {
+  [ -f "$1" ] && [ -f "$2" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
+}

@@ -1,0 +1,93 @@
+# Start an activation in a session of its own, and follow it; losing whoever follows changes nothing.
+#
+# Parameters: DEPLOYMENT_PATH, LOG_PATH, APP_NAME, TASK, OPERATOR, VERBOSE. The lock is held, on descriptor 9.
+# Output:     the log's lines on stderr as they come; the result's lines on stdout (activate.sh).
+# Exit codes: the activation's; 1 when it is gone without a result.
+
+# activate RELEASE
+activate() {
+  is_release_name "$1" || refuse 2 "not a release name: $1"
+  [ -f "$(release_path "$1")/bin/host.sh" ] || refuse 1 "there is no release $1 on this host" "fab -H HOST push-config"
+  ! is_journal || refuse 1 "an earlier activation could not be undone yet, see above; nothing was changed" "mend what it names, then try again"
+  log_make "$1" 9>&-
+  rm -f "$DEPLOYMENT_PATH/activation.result"
+  launch "$1"
+  follow "$1"
+}
+
+# log_make RELEASE: sets ACTIVATION_LOG; where the user cannot make LOG_PATH, logs are beside the releases.
+log_make() {
+  log_directory=$LOG_PATH
+  if ! { [ -d "$log_directory" ] || log_directory_make; } 2>/dev/null || [ ! -w "$log_directory" ]; then
+    log_directory=$DEPLOYMENT_PATH/logs
+    say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
+    ensure_directory "$log_directory" 0750
+  fi
+  ACTIVATION_LOG=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$TASK-$1.log
+  : >"$ACTIVATION_LOG"
+  chmod 0640 "$ACTIVATION_LOG"
+  own "$ACTIVATION_LOG"
+}
+
+log_directory_make() { mkdir -p "$log_directory" && chmod 0750 "$log_directory" && own "$log_directory"; }
+
+# launch RELEASE: sets ACTIVATION_PID, and ACTIVATION_UNIT where systemd runs it: a child of ours would die at logout under
+# KillUserProcesses. A unit does not inherit a descriptor, so the lock goes over as standard input.
+launch() {
+  launch_script=$(release_path "$1")/bin/host.sh
+  ACTIVATION_UNIT=
+  if can_launch_unit; then
+    ACTIVATION_UNIT=$APP_NAME-activation-$$
+    systemd-run --quiet --collect --pipe --unit="$ACTIVATION_UNIT" --description="activation of $APP_NAME $1" \
+      --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/root}" --setenv=TASK="$TASK" --setenv=OPERATOR="$OPERATOR" \
+      --setenv=VERBOSE="${VERBOSE:-}" --setenv=ACTIVATION_LOG="$ACTIVATION_LOG" \
+      /bin/sh "$launch_script" activation "$1" <&9 >>"$ACTIVATION_LOG" 2>&1 9>&- &
+  else
+    TASK=$TASK OPERATOR=$OPERATOR VERBOSE=${VERBOSE:-} ACTIVATION_LOG=$ACTIVATION_LOG \
+      setsid sh "$launch_script" activation "$1" <&9 >>"$ACTIVATION_LOG" 2>&1 9>&- &
+  fi
+  ACTIVATION_PID=$!
+}
+
+can_launch_unit() {
+  [ "$OUR_UID" = 0 ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null 2>&1 || return 1
+  launch_help=$(systemd-run --help 2>/dev/null 9>&-) || return 1
+  case $launch_help in *--pipe*) ;; *) return 1 ;; esac
+  case $launch_help in *--collect*) return 0 ;; *) return 1 ;; esac
+}
+
+# follow RELEASE: stat and sleep a tenth of a second, until there is a result or nobody who could write one.
+follow() {
+  follow_shown=0
+  while [ ! -f "$DEPLOYMENT_PATH/activation.result" ] && is_activation_alive; do
+    follow_log 9>&-
+    sleep 0.1 9>&-
+  done
+  follow_log 9>&-
+  [ -f "$DEPLOYMENT_PATH/activation.result" ] || follow_lost "$1"
+  sed '/^exit=/d' "$DEPLOYMENT_PATH/activation.result" 9>&-
+  exit "$(value_of "$DEPLOYMENT_PATH/activation.result" exit)"
+}
+
+is_activation_alive() {
+  kill -0 "$ACTIVATION_PID" 2>/dev/null ||
+    { [ -n "$ACTIVATION_UNIT" ] && systemctl is-active --quiet "$ACTIVATION_UNIT" 9>&- </dev/null; }
+}
+
+# What has been written since the last look, and no more: the file grows while we read.
+follow_log() {
+  follow_size=$(stat -c %s "$ACTIVATION_LOG" 2>/dev/null) || return 0
+  [ "$follow_size" -gt "$follow_shown" ] || return 0
+  tail -c +$((follow_shown + 1)) "$ACTIVATION_LOG" | head -c $((follow_size - follow_shown)) >&2
+  follow_shown=$follow_size
+}
+
+follow_lost() {
+  say "the activation of release $1 ended without a result; the next task on this host finishes or undoes it"
+  fact result failed
+  fact release "$1"
+  fact slot "$(served_slot)"
+  fact failed.reason "the activation ended without a result, in phase $(value_of "$DEPLOYMENT_PATH/activation" phase)"
+  fact log "$ACTIVATION_LOG"
+  exit 1
+}

@@ -1,0 +1,51 @@
+# Hold the lock for a workstation: take it, put right what was cut off, tell the facts, then obey one line at a time.
+#
+# Parameters: all. Argument: TASK. Standard input, after `ready`: ping | activate RELEASE | down [volumes] | release.
+# Output:     locked=yes; recovered=... (recover.sh); the facts; facts.end=yes; ready; pong; results.
+# Exit codes: 0 released, or 60 s of silence; 1 cannot; 4 locked by another; else the command's own.
+
+hold() {
+  TASK=$(printf '%s' "${1:-$TASK}" | tr -cd 'a-z0-9-')
+  deployment_path_make
+  lock_take
+  fact locked yes
+  hold_prepare 9>&-
+  printf 'ready\n'
+  while hold_listen; do
+    hold_obey
+  done
+}
+
+hold_prepare() {
+  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part
+  recover
+  facts
+  fact facts.end yes
+}
+
+# hold_listen: sets HOLD_LINE. The end of the input is the client's end. timeout exits 124, busybox's 143.
+hold_listen() {
+  HOLD_LINE=$(timeout 60 head -n 1 9>&-) || {
+    say "no word from the workstation for 60 s: the lock is given back"
+    return 1
+  }
+  [ -n "$HOLD_LINE" ] && [ "$HOLD_LINE" != release ]
+}
+
+hold_obey() {
+  case $HOLD_LINE in
+  ping) printf 'pong\n' ;;
+  'activate '*) activate "${HOLD_LINE#activate }" ;;
+  down) down_all no 9>&- ;;
+  'down volumes') down_all volumes 9>&- ;;
+  *) refuse 2 "hold: not a command: $HOLD_LINE" ;;
+  esac
+}
+
+# activate_by_hand RELEASE: the same without a workstation.
+activate_by_hand() {
+  deployment_path_make
+  lock_take
+  recover 9>&-
+  activate "$1"
+}

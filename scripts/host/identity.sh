@@ -1,0 +1,40 @@
+# What must never change silently, because it would give an empty or a damaged database.
+#
+# Parameters: APP_NAME, POSTGRES_DB, POSTGRES_USER, API_USER_UID, API_USER_GID, DATA_VOLUME, DEPLOYMENT_PATH.
+# Output:     facts identity.KEY.
+# Exit codes: a function returns 1, with the reason said.
+
+identity_lines() {
+  cat <<END
+schema=1
+app=$APP_NAME
+database=$POSTGRES_DB
+role=$POSTGRES_USER
+uid=$API_USER_UID
+gid=$API_USER_GID
+data_volume=$DATA_VOLUME
+END
+}
+
+identity_check() {
+  [ -f "$DEPLOYMENT_PATH/identity" ] || return 0
+  identity_faults=$(identity_lines | while IFS='=' read -r identity_key identity_wanted; do
+    identity_found=$(value_of "$DEPLOYMENT_PATH/identity" "$identity_key")
+    [ "$identity_found" = "$identity_wanted" ] || printf ' %s (here %s, asked for %s)' "$identity_key" "$identity_found" "$identity_wanted"
+  done)
+  [ -n "$identity_faults" ] || return 0
+  FAILED_SERVICE=database FAILED_REASON="this host's database has another identity:$identity_faults"
+  say "$FAILED_REASON"
+  say "  next: set the old value again; or back up, then remove $DEPLOYMENT_PATH/identity and restore into the new database"
+  return 1
+}
+
+# identity_write: once; with the server's major version and the C library it sorts with, from the data that is there.
+identity_write() {
+  [ ! -f "$DEPLOYMENT_PATH/identity" ] || return 0
+  identity_server=$(engine exec "$1" sh -c '
+    . /etc/os-release
+    case $ID in alpine) flavour=musl ;; *) flavour=glibc ;; esac
+    printf "postgres_major=%s\npostgres_flavour=%s\n" "$(postgres --version | sed "s/[^0-9]*\([0-9]*\).*/\1/")" "$flavour"') || identity_server=
+  { identity_lines && [ -z "$identity_server" ] || printf '%s\n' "$identity_server"; } | replace "$DEPLOYMENT_PATH/identity"
+}

@@ -1,0 +1,25 @@
+# Know who we are. Privilege was chosen once, by whoever started the script (root, sudo, or the user as it is).
+#
+# Parameters: none.
+# Output:     facts user, uid, privilege.
+# Exit codes: none of its own.
+
+# Once, because the answer cannot change and is asked for often.
+privilege_find() { OUR_UID=$(id -u); }
+
+# privilege: root, sudo, docker (may speak to the engine) or none.
+privilege() {
+  if [ "$OUR_UID" = 0 ]; then
+    if [ -n "${SUDO_UID:-}" ]; then echo sudo; else echo root; fi
+  elif engine_answers; then
+    echo docker
+  else
+    echo none
+  fi
+}
+
+privilege_facts() {
+  fact user "${SUDO_USER:-$(id -un 2>/dev/null || id -u)}"
+  fact uid "$OUR_UID"
+  fact privilege "$(privilege)"
+}

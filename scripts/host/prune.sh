@@ -1,0 +1,66 @@
+# Forget releases beyond KEEP_RELEASES: directories, states, release tags, and content tags that no kept release names.
+# Never what is active, previous, or named by the journal.
+#
+# Parameters: KEEP_RELEASES, APP_NAME, DEPLOYMENT_PATH.
+# Output:     none.
+# Exit codes: 0; what cannot be removed now is said, and tried again next time.
+
+prune() {
+  prune_gone=$(prune_victims)
+  [ -n "$prune_gone" ] || return 0
+  prune_named=$(for prune_release in $prune_gone; do prune_content "$prune_release"; done | sort -u)
+  for prune_release in $prune_gone; do
+    prune_tags "$prune_release"
+    rm -rf "$DEPLOYMENT_PATH/releases/$prune_release" "$(state_path "$prune_release")"
+    detail "release $prune_release forgotten"
+  done
+  prune_images
+}
+
+# prune_content RELEASE: the content names of its images.
+prune_content() { sed -n 's/^image\.[a-z]*=//p' "$DEPLOYMENT_PATH/releases/$1/release.facts" 2>/dev/null || true; }
+
+# prune_order: releases that may go, first to go first: failed, then never activated, then by seq.
+prune_order() {
+  for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
+    [ -d "$prune_directory" ] || continue
+    prune_directory=${prune_directory%/}
+    prune_name=${prune_directory##*/}
+    case $prune_name in "$(active_value release)" | "$(active_value previous)" | "$(value_of "$DEPLOYMENT_PATH/activation" release)") continue ;; esac
+    prune_seq=$(state_value "$prune_name" seq)
+    case $(state_value "$prune_name" status) in
+    failed) printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
+    pending | '') printf '1 %s %s\n' "$(stat -c %Y "$prune_directory")" "$prune_name" ;;
+    *) printf '2 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
+    esac
+  done | sort -k1,1n -k2,2n | sed 's/.* //'
+}
+
+prune_victims() {
+  prune_count=0
+  for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
+    [ ! -d "$prune_directory" ] || prune_count=$((prune_count + 1))
+  done
+  [ $prune_count -le "$KEEP_RELEASES" ] || prune_order | head -n $((prune_count - KEEP_RELEASES))
+}
+
+prune_tags() {
+  engine images --filter "reference=$APP_NAME/*:$1" --format '{{.Repository}}:{{.Tag}}' | while IFS= read -r prune_tag; do
+    engine rmi "$prune_tag" >/dev/null 2>&1 || true
+  done
+}
+
+# prune_images: content names that only forgotten releases had, and what has lost its last name. The engine keeps what a
+# container uses.
+prune_images() {
+  prune_kept=$(for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
+    prune_directory=${prune_directory%/}
+    prune_content "${prune_directory##*/}"
+  done)
+  for prune_tag in $prune_named; do
+    printf '%s\n' "$prune_kept" | grep -qxF -e "$prune_tag" || engine rmi "$prune_tag" >/dev/null 2>&1 || true
+  done
+  prune_dangling=$(engine images -q --filter dangling=true --filter "label=app=$APP_NAME")
+  # shellcheck disable=SC2086 # one argument an id
+  [ -z "$prune_dangling" ] || engine rmi $prune_dangling >/dev/null 2>&1 || true
+}

@@ -1,0 +1,62 @@
+#!/bin/sh
+# Speak: talk for people on stderr, facts and results as key=value lines on stdout.
+#
+# Parameters: STAMPED=yes puts an ISO 8601 time before each line (in a log file); VERBOSE=1|true|yes shows commands.
+# Output:     as named at each function.
+# Exit codes: `refuse` ends the script with the code it is given.
+
+now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
+
+# say TEXT...: one line for a person.
+say() {
+  if [ "${STAMPED:-no}" = yes ]; then
+    printf '%s %s\n' "$(now)" "$*" >&2
+  else
+    printf '%s\n' "$*" >&2
+  fi
+}
+
+# warn TEXT...: the same, marked.
+warn() { say "warning: $*"; }
+
+# refuse CODE WHAT [REMEDY]: say what is refused and what to do next, then end.
+refuse() {
+  say "$2"
+  [ -z "${3:-}" ] || say "  next: $3"
+  exit "$1"
+}
+
+is_verbose() {
+  case ${VERBOSE:-} in
+  1 | true | yes | on) return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
+# detail TEXT...: a line that only verbose mode shows.
+detail() { ! is_verbose || say "$@"; }
+
+# fact KEY VALUE: one line on stdout, whatever the value holds.
+fact() {
+  case $2 in
+  *"
+"*) printf '%s=%s\n' "$1" "$(one_line "$2")" ;;
+  *) printf '%s=%s\n' "$1" "$2" ;;
+  esac
+}
+
+one_line() { printf '%s' "$1" | tr '\r\n' '  '; }
+
+# say_lines PREFIX: say each line of standard input.
+say_lines() {
+  while IFS= read -r line_said || [ -n "$line_said" ]; do
+    say "$1$line_said"
+  done
+}
+
+# milliseconds: time since the host started, for durations; no process is started.
+# Sets CLOCK, so that it can be called without a subshell.
+read_clock() {
+  read -r CLOCK _ </proc/uptime
+  CLOCK=${CLOCK%.*}${CLOCK#*.}0
+}

@@ -1,0 +1,57 @@
+# Change what is served: the link slots/active, and nothing else. No reload, no signal, no container.
+#
+# Parameters: DEPLOYMENT_PATH, HTTP_PORT, HTTPS_PORT, ENABLE_HTTPS, HEALTH_RETRIES; the release's BACKEND_IMAGE.
+# Output:     none.
+# Exit codes: a function returns 1.
+
+# served_slot: blue, green or none.
+served_slot() {
+  case $(readlink "$DEPLOYMENT_PATH/slots/active" 2>/dev/null) in
+  blue) echo blue ;;
+  green) echo green ;;
+  *) echo none ;;
+  esac
+}
+
+other_slot() { if [ "$1" = blue ]; then echo green; else echo blue; fi; }
+
+# switch_to blue|green|none
+switch_to() {
+  if [ "$1" = none ]; then
+    rm -f "$DEPLOYMENT_PATH/slots/active" && flush "$DEPLOYMENT_PATH/slots"
+  else
+    link_to "$1" "$DEPLOYMENT_PATH/slots/active"
+  fi
+}
+
+public_url() {
+  if [ "$ENABLE_HTTPS" = true ]; then
+    printf 'https://127.0.0.1:%s%s\n' "$HTTPS_PORT" "$1"
+  else
+    printf 'http://127.0.0.1:%s%s\n' "$HTTP_PORT" "$1"
+  fi
+}
+
+# public_release RELEASE PATH: the X-Release of the answer through the published port; a bare host has no HTTP client, so a
+# one-shot of the release's backend image asks.
+public_release() {
+  engine run --rm --network host --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
+    --pull never --log-driver none --label "app=$APP_NAME" --label service=request --label slot=none --user "$API_USER_UID:$API_USER_GID" \
+    --entrypoint /usr/local/bin/request "$(value_of "$(release_path "$1")/release.facts" image.backend)" \
+    --print-header X-Release "$(public_url "$2")" 2>&1
+}
+
+# public_wait RELEASE: the published port answers with this release.
+public_wait() {
+  public_try=0
+  backoff_start
+  while :; do
+    public_said=$(public_release "$1" /health) && [ "$public_said" = "$1" ] && return 0
+    public_try=$((public_try + 1))
+    container_fault platform edge && return 1
+    [ $public_try -lt "$HEALTH_RETRIES" ] && backoff || break
+  done
+  FAILED_SERVICE=edge
+  FAILED_REASON="the published port does not answer with release $1${public_said:+; it said: $(one_line "$public_said" | tail -c 300)}"
+  return 1
+}

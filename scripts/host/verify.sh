@@ -1,0 +1,61 @@
+# Look whether what should serve does: each container of the active release, and the published port. Reads only.
+#
+# Parameters: APP_NAME, ports, POSTGRES_DB.
+# Output:     check=SERVICE healthy|unhealthy MESSAGE, a line a check.
+# Exit codes: 0 all healthy; 1 one is not, or nothing is deployed.
+
+verify() {
+  VERIFY_CODE=0
+  VERIFY_SLOT=$(served_slot) VERIFY_RELEASE=$(active_value release)
+  if [ "$VERIFY_SLOT" = none ]; then
+    check active unhealthy "nothing is deployed here"
+    return 1
+  fi
+  verify_containers
+  verify_answers
+  return $VERIFY_CODE
+}
+
+# check SERVICE healthy|unhealthy MESSAGE
+check() {
+  fact check "$1 $2 $3"
+  [ "$2" = healthy ] || VERIFY_CODE=1
+}
+
+# What the engine says. `starting` is not yet a verdict: then only the answers below count.
+verify_containers() {
+  # shellcheck disable=SC2046 # one argument an id
+  verify_lines=$(engine inspect --format '{{index .Config.Labels "service"}} {{index .Config.Labels "release"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
+    $(containers_of "$VERIFY_SLOT") $(containers_of platform)) || verify_lines=
+  for verify_service in database backend frontend edge; do
+    verify_line=$(printf '%s\n' "$verify_lines" | grep -e "^$verify_service " | head -n 1)
+    case $verify_line in
+    '') check "$verify_service" unhealthy "it has no container" ;;
+    *' running healthy' | *' running starting' | *' running none') verify_release "$verify_service" "$verify_line" ;;
+    *) check "$verify_service" unhealthy "its container is ${verify_line#"$verify_service" *} " ;;
+    esac
+  done
+}
+
+# verify_release SERVICE LINE: a slot's container belongs to the release that is recorded.
+verify_release() {
+  case $1-$2 in
+  frontend-"frontend $VERIFY_RELEASE "* | backend-"backend $VERIFY_RELEASE "* | database-* | edge-*) check "$1" healthy "${2##* running }" ;;
+  *) check "$1" unhealthy "it is not of release $VERIFY_RELEASE" ;;
+  esac
+}
+
+verify_answers() {
+  PROBED=
+  if verify_said=$(probe "$VERIFY_SLOT" /health); then
+    check slot healthy "/health answers through slot $VERIFY_SLOT"
+  else
+    check slot unhealthy "/health does not answer through slot $VERIFY_SLOT: $(one_line "$verify_said")"
+  fi
+  verify_said=$(public_release "$VERIFY_RELEASE" /health) || true
+  if [ "$verify_said" = "$VERIFY_RELEASE" ]; then
+    check port healthy "$(public_url /health) answers with release $VERIFY_RELEASE"
+  else
+    check port unhealthy "$(public_url /health) does not answer with release $VERIFY_RELEASE: $(one_line "$verify_said")"
+  fi
+}
