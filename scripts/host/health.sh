@@ -26,9 +26,9 @@ container_fault() {
     '{{index .Config.Labels "service"}} {{.State.Status}} {{.RestartCount}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Error}}' \
     $fault_ids) || return 1
   while read -r fault_service fault_state fault_restarts fault_code fault_oom fault_error; do
-    [ -n "$fault_service" ] && [ "${2:-$fault_service}" = "$fault_service" ] || continue
+    [ "${2:-$fault_service}" = "$fault_service" ] || continue
     case $fault_state-$fault_restarts in
-    running-0 | created-0) continue ;;
+    - | running-0 | created-0) continue ;;
     esac
     FAILED_SERVICE=$fault_service
     FAILED_REASON="its container $(fault_text)"

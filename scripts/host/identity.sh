@@ -29,12 +29,13 @@ identity_check() {
   return 1
 }
 
-# identity_write: once; with the server's major version and the C library it sorts with, from the data that is there.
+# identity_write CONTAINER: once; with the server's major version and C library, as they stand in the cluster.
 identity_write() {
   [ ! -f "$DEPLOYMENT_PATH/identity" ] || return 0
-  identity_server=$(engine exec "$1" sh -c '
-    . /etc/os-release
-    case $ID in alpine) flavour=musl ;; *) flavour=glibc ;; esac
-    printf "postgres_major=%s\npostgres_flavour=%s\n" "$(postgres --version | sed "s/[^0-9]*\([0-9]*\).*/\1/")" "$flavour"') || identity_server=
-  { identity_lines && [ -z "$identity_server" ] || printf '%s\n' "$identity_server"; } | replace "$DEPLOYMENT_PATH/identity"
+  # shellcheck disable=SC2016 # the container's variable
+  identity_server=$(engine exec "$1" sh -c 'cat "$PGDATA/deployment.identity"') || return 1
+  {
+    identity_lines
+    printf '%s\n' "$identity_server" | sed -n -e 's/^major=/postgres_major=/p' -e 's/^flavour=/postgres_flavour=/p'
+  } | replace "$DEPLOYMENT_PATH/identity"
 }

@@ -48,17 +48,33 @@ platform_put() {
   say "$2: starting (new, or changed)"
   J_PLATFORM="${J_PLATFORM:+$J_PLATFORM }$2"
   journal_write "$J_PHASE" || return 1
-  [ "$2" != edge ] || [ "${ASSETS_FRESH:-no}" = no ] || assets_fill "$1" || return 1
+  [ "$2" != database ] || database_check "$1" || return 1
   told "$2" compose_platform "$1" up -d --no-deps --no-build --pull never "$2" || return 1
   [ "$2" != database ] || database_wait
 }
 
-# database_wait: until it answers a query; ends early when its container has died.
+# database_check RELEASE: before the running server is touched: another major version or C library must not get this data.
+database_check() {
+  check_major=$(value_of "$DEPLOYMENT_PATH/identity" postgres_major) check_flavour=$(value_of "$DEPLOYMENT_PATH/identity" postgres_flavour)
+  [ -n "$check_major" ] || return 0
+  check_new=$(engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" --entrypoint /bin/sh \
+    "$(env_value "$1" DATABASE_IMAGE)" -c 'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* 2>/dev/null || :') || return 1
+  case $check_new in *ld-musl*) check_new_flavour=musl ;; *) check_new_flavour=glibc ;; esac
+  check_new=$(printf '%s\n' "$check_new" | head -n 1)
+  [ "$check_new/$check_new_flavour" != "$check_major/$check_flavour" ] || return 0
+  FAILED_SERVICE=database
+  FAILED_REASON="the data is PostgreSQL $check_major's ($check_flavour), the new image is $check_new ($check_new_flavour): not started"
+  say "$FAILED_REASON"
+  say "  next: set POSTGRES_IMAGE back to major $check_major ($check_flavour); to change, dump with the old image and restore into a fresh volume"
+  return 1
+}
+
+# database_wait: until it is ready for the application; ends early when its container has died.
 database_wait() {
   backoff_start
   while :; do
     database_id=$(container_of platform database) || return 1
-    if [ -n "$database_id" ] && database_ask "$database_id" 'select 1' >/dev/null 2>&1; then
+    if [ -n "$database_id" ] && engine exec "$database_id" ready >/dev/null 2>&1; then
       return 0
     fi
     container_fault platform database && return 1
@@ -70,4 +86,4 @@ database_wait() {
 }
 
 # database_ask CONTAINER SQL: as the superuser, by peer authentication inside the container.
-database_ask() { engine exec "$1" psql -X -A -t -q -d "$POSTGRES_DB" -c "$2"; }
+database_ask() { engine exec "$1" psql -X -A -t -q -U postgres -d "$POSTGRES_DB" -c "$2"; }

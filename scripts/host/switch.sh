@@ -49,7 +49,7 @@ public_wait() {
     public_said=$(public_release "$1" /health) && [ "$public_said" = "$1" ] && return 0
     public_try=$((public_try + 1))
     container_fault platform edge && return 1
-    [ $public_try -lt "$HEALTH_RETRIES" ] && backoff || break
+    if [ $public_try -ge "$HEALTH_RETRIES" ] || ! backoff; then break; fi
   done
   FAILED_SERVICE=edge
   FAILED_REASON="the published port does not answer with release $1${public_said:+; it said: $(one_line "$public_said" | tail -c 300)}"
