@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ def scripts(path: Path, **entries: str | None) -> None:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    """An application that keeps the contract."""
-    source = tmp_path / "app"
+    return make_application(tmp_path / "app")
+
+
+def make_application(source: Path) -> Path:
+    """Make an application that keeps the contract."""
     (source / "web-frontend").mkdir(parents=True)
     (source / MIGRATION).mkdir(parents=True)
     (source / MIGRATION / "migration.sql").write_text("SELECT 1;")
@@ -172,6 +176,28 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
     ),
 }
 
+START_FAULTS = [
+    ("node migrate.js && node server.js", "compound command (`&&`)"),
+    ("node a.js || node b.js", "compound command (`||`)"),
+    ("node a.js; node b.js", "compound command (`;`)"),
+    ("node a.js | pino-pretty", "compound command (`|`)"),
+    ("node a.js & node b.js", "compound command (`&`)"),
+    ("node a.js > server.log", "compound command (`>`)"),
+    ("node $(cat main)", "compound command (`$(`)"),
+    ("node `cat main`", "compound command (```)"),
+    ("node a.js\nnode b.js", "compound command (`line break`)"),
+    ("npm run serve", "goes through npm"),
+    ("npx tsx server.ts", "goes through npx"),
+    ("PORT=1 yarn serve", "goes through yarn"),
+    ("./node_modules/.bin/nodemon server.js", "under a supervisor (`nodemon server.js`)"),
+    ("pm2-runtime server.js", "under a supervisor"),
+    ("node --watch server.js", "under a supervisor (`node --watch`)"),
+    ("tsx watch server.ts", "under a supervisor (`tsx watch`)"),
+    ("concurrently 'node a.js' 'node b.js'", "several processes (concurrently)"),
+    ("sh -c 'node server.js'", "behind a shell (`sh -c`)"),
+    ("NODE_ENV=production", "names no command"),
+]
+
 
 def test_an_application_that_keeps_the_contract(app: Path) -> None:
     assert check_application(app) == []
@@ -271,30 +297,7 @@ def test_a_start_script_that_can_be_the_one_process(command: str) -> None:
     assert start_fault(command) is None
 
 
-@pytest.mark.parametrize(
-    ("command", "says"),
-    [
-        ("node migrate.js && node server.js", "compound command (`&&`)"),
-        ("node a.js || node b.js", "compound command (`||`)"),
-        ("node a.js; node b.js", "compound command (`;`)"),
-        ("node a.js | pino-pretty", "compound command (`|`)"),
-        ("node a.js & node b.js", "compound command (`&`)"),
-        ("node a.js > server.log", "compound command (`>`)"),
-        ("node $(cat main)", "compound command (`$(`)"),
-        ("node `cat main`", "compound command (```)"),
-        ("node a.js\nnode b.js", "compound command (`line break`)"),
-        ("npm run serve", "goes through npm"),
-        ("npx tsx server.ts", "goes through npx"),
-        ("PORT=1 yarn serve", "goes through yarn"),
-        ("./node_modules/.bin/nodemon server.js", "under a supervisor (`nodemon server.js`)"),
-        ("pm2-runtime server.js", "under a supervisor"),
-        ("node --watch server.js", "under a supervisor (`node --watch`)"),
-        ("tsx watch server.ts", "under a supervisor (`tsx watch`)"),
-        ("concurrently 'node a.js' 'node b.js'", "several processes (concurrently)"),
-        ("sh -c 'node server.js'", "behind a shell (`sh -c`)"),
-        ("NODE_ENV=production", "names no command"),
-    ],
-)
+@pytest.mark.parametrize(("command", "says"), START_FAULTS)
 def test_a_start_script_that_cannot(command: str, says: str) -> None:
     assert says in (start_fault(command) or "")
 
@@ -329,3 +332,21 @@ def test_both_applications_carry_the_same_schema_engine() -> None:
             for app in ("examples/community-tracker", "tests/apps/guestbook")
         ]
         assert len({path.read_text() for path in copies}) == 1
+
+
+def test_the_documentation_quotes_every_message(tmp_path: Path) -> None:
+    """What docs/application.md quotes is part of a message, and each message is quoted there."""
+    page = (ROOT / "docs/application.md").read_text()
+    table = page.partition("## The rules that files can show")[2].partition("\n## ")[0]
+    quoted = re.findall("“(.+?)”", table)
+    (tmp_path / "file").touch()
+    messages = [*check_application(tmp_path / "nowhere"), *check_application(tmp_path / "file")]
+    for number, (breaks, _, _) in enumerate(BROKEN.values()):
+        breaks(source := make_application(tmp_path / str(number)))
+        messages += check_application(source)
+    for number, (command, _) in enumerate(START_FAULTS):
+        source = make_application(tmp_path / f"start{number}")
+        scripts(source / "backend-api/package.json", start=command)
+        messages += check_application(source)
+    assert [text for text in quoted if not any(text in message for message in messages)] == []
+    assert [message for message in messages if not any(text in message for text in quoted)] == []
