@@ -26,8 +26,7 @@ activation_transact() {
   step volumes activation_volumes
   step platform platform_ensure "$1"
   step migrate activation_migrate "$1"
-  step start slot_up "$1" "$J_TO"
-  step assets activation_assets "$1"
+  step start activation_start "$1"
   step health activation_health "$1"
   step switch activation_switch "$1"
   step verify public_wait "$1"
@@ -50,7 +49,7 @@ step() {
 
 activation_begin() {
   J_FROM=$(served_slot) J_STARTED=$(now) J_SEQ=$(next_seq) J_TASK=$TASK J_OPERATOR=$(one_line "$OPERATOR")
-  J_LOG=${ACTIVATION_LOG:-} J_PLATFORM=''
+  J_LOG=${ACTIVATION_LOG:-} J_PLATFORM='' J_SESSION=$$
   J_TO=$(other_slot "$J_FROM")
   [ "$J_FROM" != none ] || J_TO=blue
   J_PREVIOUS=$(active_value release)
@@ -82,16 +81,19 @@ activation_migrate() {
   journal_write migrated
 }
 
-# Only a frontend image whose assets are not there yet. Runs while the slot starts.
-activation_assets() {
-  assets_image=$(value_of "$(release_path "$1")/release.facts" image.frontend)
-  assets_note=$DEPLOYMENT_PATH/cache/assets
-  if [ "$ASSETS_FRESH" = no ] && grep -qxF -e "$assets_image" "$assets_note" 2>/dev/null; then
-    return 0
-  fi
-  assets_fill "$1" || return 1
-  ensure_directory "$DEPLOYMENT_PATH/cache" 0750 || return 1
-  { [ "$ASSETS_FRESH" = yes ] || cat "$assets_note" 2>/dev/null || true && printf '%s\n' "$assets_image"; } | replace "$assets_note"
+# The slot and, beside it, this release's assets: neither waits for the other.
+activation_start() {
+  assets_fill "$1" "$J_TO" >"$DEPLOYMENT_PATH/.assets.log" 2>&1 &
+  assets_pid=$! start_code=0 assets_code=0
+  slot_up "$1" "$J_TO" || start_code=$?
+  wait "$assets_pid" || assets_code=$?
+  say_lines '  ' <"$DEPLOYMENT_PATH/.assets.log"
+  rm -f "$DEPLOYMENT_PATH/.assets.log"
+  [ "$start_code" = 0 ] || return 1
+  [ "$assets_code" = 0 ] || {
+    FAILED_SERVICE=assets FAILED_REASON="the new release's assets could not be put beside the old ones"
+    return 1
+  }
 }
 
 activation_health() {

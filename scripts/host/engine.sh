@@ -50,7 +50,9 @@ compose_platform() (
 
 # containers_of SLOT [FORMAT]: ids (or what the format says) of our containers in blue, green or platform, running or not.
 containers_of() {
-  engine ps -a --no-trunc --filter "label=app=$APP_NAME" --filter "label=slot=$1" --format "${2:-{{.ID}}}"
+  containers_format=${2:-}
+  [ -n "$containers_format" ] || containers_format='{{.ID}}'
+  engine ps -a --no-trunc --filter "label=app=$APP_NAME" --filter "label=slot=$1" --format "$containers_format"
 }
 
 # container_of SLOT SERVICE: the id of one running service's container, or nothing. One-shots have their own service name.

@@ -1,7 +1,8 @@
 # The journal of the activation in progress: DEPLOYMENT_PATH/activation, key=value, replaced by rename at each phase.
 #
 # Keys: release, previous (release that served before, or empty), from and to (slots; from may be `none`), phase (started,
-# migrated, slot-up, switched, committed), seq, task, operator, started, log, platform (services changed).
+# migrated, slot-up, switched, committed), seq, task, operator, started, log, platform (services changed),
+# session (the activation's process session, see recover.sh).
 #
 # Parameters: DEPLOYMENT_PATH.
 # Output:     facts journal.KEY.
@@ -26,12 +27,13 @@ operator=$J_OPERATOR
 started=$J_STARTED
 log=$J_LOG
 platform=$J_PLATFORM
+session=$J_SESSION
 END
   detail "phase $1"
 }
 
 journal_read() {
-  J_RELEASE='' J_PREVIOUS='' J_FROM=none J_TO='' J_PHASE=started J_SEQ='' J_TASK='' J_OPERATOR='' J_STARTED='' J_LOG='' J_PLATFORM=''
+  J_RELEASE='' J_PREVIOUS='' J_FROM=none J_TO='' J_PHASE=started J_SEQ='' J_TASK='' J_OPERATOR='' J_STARTED='' J_LOG='' J_PLATFORM='' J_SESSION=''
   while IFS='=' read -r journal_key journal_value; do
     case $journal_key in
     release) J_RELEASE=$journal_value ;;
@@ -45,6 +47,7 @@ journal_read() {
     started) J_STARTED=$journal_value ;;
     log) J_LOG=$journal_value ;;
     platform) J_PLATFORM=$journal_value ;;
+    session) J_SESSION=$journal_value ;;
     esac
   done <"$DEPLOYMENT_PATH/activation"
 }

@@ -70,6 +70,7 @@ recover() {
   journal_read
   say "an activation was cut off: release $J_RELEASE, phase $J_PHASE, task $J_TASK of $J_OPERATOR, started $J_STARTED"
   FAILED_SERVICE='' FAILED_REASON="the activation was cut off in phase $J_PHASE"
+  recover_leftovers
   recover_done=undone
   if [ "$J_PHASE" = committed ] || [ "$(active_value seq)" = "$J_SEQ" ]; then
     recover_done=finished
@@ -82,6 +83,20 @@ recover() {
   fi
   recover_say
   fact recovered "$recover_done $J_RELEASE"
+}
+
+# recover_leftovers: a killed activation may have left a `docker compose` at work, which would go on creating what we remove.
+# In a unit systemd ends it; elsewhere it is in the activation's session, whose number is not given out again while it lives.
+recover_leftovers() {
+  [ -n "$J_SESSION" ] || return 0
+  for leftover in /proc/[0-9]*/stat; do
+    IFS= read -r leftover_stat 2>/dev/null <"$leftover" || continue
+    case $leftover_stat in *'(docker'*) ;; *) continue ;; esac
+    leftover_pid=${leftover_stat%% *}
+    # shellcheck disable=SC2086 # after the name: state, parent, group, session
+    set -- ${leftover_stat##*) }
+    [ "$4" != "$J_SESSION" ] || kill -9 "$leftover_pid" 2>/dev/null || true
+  done
 }
 
 recover_verify() {
