@@ -142,7 +142,7 @@ def compressed(blocks: Iterable[bytes], facts: HostFacts) -> Iterator[bytes]:
 def _require_disk(host: Host, facts: HostFacts, images: Sequence[DockerImage]) -> None:
     """Refuse when the engine's file system cannot take the images: they are unpacked beside the archive."""
     needed = sum(image.size for image in images) * 11 // 10
-    disk = next((each for each in facts.disks if each.path == facts.value("docker.root")), None)
+    disk = facts.disk_of(facts.value("docker.root"))
     if disk and disk.free_kib * 1024 < needed:
         raise ShipFailed(
             f"too little disk on {host.name}: {disk.path} needs {size(needed)}, {size(disk.free_kib * 1024)} are free",

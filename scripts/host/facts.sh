@@ -59,6 +59,7 @@ path_facts() {
 release_facts() {
   fact link "$(served_slot)"
   prefixed_lines active. "$DEPLOYMENT_PATH/active"
+  prefixed_lines active_facts= "$(release_path "$(active_value release)")/release.facts"
   prefixed_lines journal. "$DEPLOYMENT_PATH/activation"
   prefixed_lines identity. "$DEPLOYMENT_PATH/identity"
   for release_directory in "$DEPLOYMENT_PATH"/releases/*/; do

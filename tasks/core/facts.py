@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath as Path
 
 from tasks.core.errors import HostFailed
 
@@ -94,6 +95,11 @@ class HostFacts:
     def image_named(self, tag: str) -> HostImage | None:
         """Find an image by one of its names."""
         return next((image for image in self.images if tag in image.tags), None)
+
+    def disk_of(self, path: str) -> Disk | None:
+        """Find the file system that a path lies on: the longest mount point that leads to it."""
+        leading = [disk for disk in self.disks if Path(path).is_relative_to(disk.path)]
+        return max(leading, key=lambda disk: len(disk.path), default=None)
 
     @property
     def serving(self) -> tuple[HostContainer, ...]:

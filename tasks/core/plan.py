@@ -58,7 +58,10 @@ class Plan:
         ]
         lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
         named = {"settings": self.configuration, "migrations": self.migrations, "not healthy now": self.unhealthy}
-        return lines + [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+        lines += [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+        if self.active and not self.same_configuration and not lines:
+            lines = ["this tool's own files differ: compose/ or scripts/host/"]
+        return lines
 
     def as_json(self) -> dict[str, object]:
         """Give a form for --json."""
