@@ -62,12 +62,14 @@ class ArchivedImage:
 def read_archive(blocks: Iterable[bytes]) -> list[ArchivedImage]:
     """Say which images an archive holds, reading it once as a stream.
 
-    Raises ValueError when it is cut short or is no such archive.
+    Raises ValueError when it is cut short, lacks something that its manifest names, or is no such archive.
     """
     small: dict[str, bytes] = {}
+    names: set[str] = set()
     try:
         with tarfile.open(fileobj=cast("IO[bytes]", BlockReader(blocks)), mode="r|", bufsize=BLOCK) as archive:
             for member in archive:
+                names.add(member.name)
                 if member.isfile() and member.size <= _SMALL and not member.name.endswith("/layer.tar"):
                     content = archive.extractfile(member)
                     small[member.name] = content.read() if content else b""
@@ -75,7 +77,13 @@ def read_archive(blocks: Iterable[bytes]) -> list[ArchivedImage]:
         raise ValueError(f"not a whole image archive: {error}") from error
     if "manifest.json" not in small:
         raise ValueError("not an image archive: it has no manifest.json")
-    return [_archived(entry, small) for entry in json.loads(small["manifest.json"])]
+    try:
+        entries = json.loads(small["manifest.json"])
+        if missing := {layer for entry in entries for layer in entry["Layers"]} - names:
+            raise ValueError(f"not a whole image archive: it lacks {', '.join(sorted(missing))}")
+        return [_archived(entry, small) for entry in entries]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a whole image archive: {error}") from error
 
 
 def _archived(entry: dict[str, object], small: dict[str, bytes]) -> ArchivedImage:
