@@ -160,6 +160,7 @@ class Load:
         for connection in self.idle:
             connection.close()
         await self._look_for_posts()
+        await asyncio.sleep(0.05)  # closing takes the loop a round
         return self._finished()
 
     async def _request(self, number: int) -> None:

@@ -125,7 +125,7 @@ def remember_bats(report: str, file: str) -> None:
     """Add what bats printed in its TAP form for one file."""
     wanted = {tagged.node for tagged in tagged_tests()}
     seen = {}
-    for match in re.finditer(r"^(not ok|ok) \d+ (.+?)(?: # (skip).*)?$", report, re.MULTILINE):
+    for match in re.finditer(r"^(not ok|ok) \d+ (.+?)(?: in \d+ms)?(?: # (skip).*)?$", report, re.MULTILINE):
         node = f"{file}::{match[2]}"
         if node in wanted:
             seen[node] = Result("skipped" if match[3] else "passed" if match[1] == "ok" else "failed")
