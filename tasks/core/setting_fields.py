@@ -43,7 +43,7 @@ def setting(group: Group, about: str, *, default: str | Callable[[dict[str, Any]
 
 
 def _below(parent: str) -> Callable[[dict[str, Any]], str]:
-    return lambda data: f"{parent}/{data['app_name']}"
+    return lambda data: f"{parent}/{data.get('app_name', 'community-tracker')}"
 
 
 def _no_app_name(text: str) -> str | None:

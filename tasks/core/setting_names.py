@@ -8,10 +8,10 @@ from tasks.core.env_files import Entry, Fault
 from tasks.core.setting_fields import SETTINGS
 
 SET_BY_US = {
+    "APP_VERSION": "to the name of the release",
     "DATABASE_URL": "from POSTGRES_USER and POSTGRES_DB",
     "HOST": "to the address in the container",
     "PORT": "from BACKEND_PORT",
-    "RELEASE": "to the name of the release",
     "SLOT": "to the slot that the release runs in",
 }
 """Variables of the backend that the deployment sets itself, and from what."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from tasks.core.errors import SettingsError
 from tasks.core.secret import Secret
 from tasks.core.setting_fields import SETTINGS
-from tasks.core.setting_names import edit_distance, near_miss
+from tasks.core.setting_names import SET_BY_US, edit_distance, near_miss
 from tasks.core.settings import Settings, load_settings, missing_paths, release_environment
 
-Write = dict[str, str]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -378,9 +379,17 @@ def test_case_is_a_near_miss(root: Path, key: str) -> None:
     assert "accepted: HTTP_PORT" in refusal(root, f"{key}=1\n")
 
 
-@pytest.mark.parametrize("key", ["DATABASE_URL", "HOST", "PORT", "RELEASE", "SLOT"])
+@pytest.mark.parametrize("key", sorted(SET_BY_US))
 def test_what_the_deployment_sets_is_refused(root: Path, key: str) -> None:
     assert f"{key} (.env:1): is set by the deployment" in refusal(root, f"{key}=hunter2\nAPP_KEYS={key}\n")
+
+
+def test_the_composed_environment_is_what_is_refused(root: Path) -> None:
+    compose = yaml.safe_load((ROOT / "compose/slot.yml").read_text(encoding="utf-8"))
+    environment = compose["services"]["backend"]["environment"]
+    assert environment.keys() == SET_BY_US.keys() | {"NODE_ENV"}
+    url = environment["DATABASE_URL"].replace("${POSTGRES_USER:?}", "apiuser")
+    assert url.replace("${POSTGRES_DB:?}", "community_tracker") == load(root).database_url
 
 
 def test_the_environments_names_do_not_work_in_a_file(root: Path) -> None:
