@@ -110,10 +110,16 @@ trust_for_pip() {
   [ -n "${PIP_CERT:-}" ] || [ -z "${SSL_CERT_FILE:-}" ] || export PIP_CERT="$SSL_CERT_FILE"
 }
 
-# install_venv LOCK: fills .venv from the lock; anew when what is there was made from another.
+# An environment whose Python is gone or another one is of no use; a moved checkout's neither.
+is_usable_venv() {
+  [ "$("$VENV/bin/python" --version 2>/dev/null)" = "$("$(find_python)" --version)" ] &&
+    head -n 1 "$VENV/bin/pip" 2>/dev/null | grep -qF "$VENV/bin/python"
+}
+
+# install_venv LOCK: fills .venv from the lock; what is there already is kept.
 install_venv() {
   is_installed "$1" && return
-  if [ -d "$VENV" ] && ! is_installed requirements.lock; then rm -rf "$VENV"; fi
+  [ ! -d "$VENV" ] || is_usable_venv || rm -rf "$VENV"
   [ -d "$VENV" ] || record "path $VENV"
   say "   installing $(grep -c '==' "$1") Python packages from $1"
   [ -x "$VENV/bin/python" ] || "$(find_python)" -m venv "$VENV"
