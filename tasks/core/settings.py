@@ -96,7 +96,7 @@ def _files(root: Path, host: str | None) -> list[EnvFile]:
     files = [file for name in names if (file := read_env_file(root / name))]
     if not files:
         raise SettingsError(
-            f"there is no settings file: neither {' nor '.join(names)} exists in {root}",
+            f"there is no settings file: no {' and no '.join(names)} in {root}",
             remedy="fab init (writes .env with every setting and its default)",
         )
     return files
