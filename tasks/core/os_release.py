@@ -5,6 +5,7 @@ Source: os-release(5), https://www.freedesktop.org/software/systemd/man/latest/o
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ _MANAGERS = {
     "ubuntu": "apt-get", "debian": "apt-get",
     "rhel": "dnf", "centos": "dnf", "fedora": "dnf", "rocky": "dnf", "alma": "dnf", "almalinux": "dnf", "ol": "dnf",
     "amzn": "dnf",
-    "sles": "zypper", "suse": "zypper", "opensuse": "zypper", "opensuse-leap": "zypper", "opensuse-tumbleweed": "zypper",
+    "sles": "zypper", "suse": "zypper", "opensuse": "zypper", "opensuse-leap": "zypper",
+    "opensuse-tumbleweed": "zypper",
     "alpine": "apk",
 }  # fmt: skip
 _YUM = {("centos", "7"), ("rhel", "7"), ("ol", "7"), ("amzn", "2")}
+_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"(?:\s|$)')
 _FALLBACKS = {
     "redhat-release": "rhel",
     "centos-release": "centos",
@@ -48,12 +51,18 @@ def parse_os_release(text: str) -> dict[str, str]:
         key, separator, value = line.strip().lstrip("\ufeff").partition("=")
         if not separator or key.startswith("#"):
             continue
-        try:
-            words = shlex.split(value, posix=True)
-        except ValueError:
-            words = [value.strip("\"'")]
-        fields[key] = words[0] if words else ""
+        fields[key] = _unquoted(value)
     return fields
+
+
+def _unquoted(value: str) -> str:
+    if found := _DOUBLE_QUOTED.match(value):  # shlex leaves the backslash before $ and `
+        return re.sub(r"\\([\"$`\\])", r"\1", found.group(1))
+    try:
+        words = shlex.split(value, posix=True)
+    except ValueError:
+        words = [value.strip("\"'")]
+    return words[0] if words else ""
 
 
 def detect(os_release: str, fallback: Sequence[str] = ()) -> OperatingSystem | None:
