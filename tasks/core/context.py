@@ -20,6 +20,8 @@ from docker.utils.build import exclude_paths
 # 2000-01-01: some archive formats refuse the epoch.
 _TIME = 946684800
 _ALWAYS_OUT = (".git", "**/.git", "node_modules", "**/.DS_Store")
+# The library lets these two in whatever the patterns say.
+_LET_IN = ("Dockerfile", ".dockerignore")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def context_files(containers: Path, service: str, application: Path | None) -> l
     found = [ContextFile(f"container/{name}", place / name) for name in _walk(place, [])]
     if application:
         patterns = ignored(application / ".dockerignore", place / "app.dockerignore")
-        found += [ContextFile(f"app/{name}", application / name) for name in _walk(application, patterns)]
+        names = [name for name in _walk(application, patterns) if name not in _LET_IN]
+        found += [ContextFile(f"app/{name}", application / name) for name in names]
     return sorted(found, key=lambda file: file.path)
 
 
@@ -92,6 +95,7 @@ def stage(files: list[ContextFile], target: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.source.is_symlink():
             path.symlink_to(file.source.readlink())
+            os.utime(path, (_TIME, _TIME), follow_symlinks=False)
             continue
         shutil.copyfile(file.source, path)
         path.chmod(0o755 if file.executable else 0o644)
