@@ -52,6 +52,7 @@ export default function Activity({ id }) {
         {back}
         <Message
           alert
+          as="h1"
           title={gone ? 'No such activity' : 'The activity could not be loaded'}
           action={
             !gone && (

@@ -24,7 +24,7 @@ export async function api(path, { method = 'GET', body } = {}) {
     })
   } catch {
     setServer({ reachable: false })
-    throw new ApiError('The server cannot be reached. Nothing was lost; try again in a moment.', 0)
+    throw new ApiError('The server cannot be reached. Try again in a moment.', 0)
   }
   const away = [502, 503, 504].includes(res.status)
   const release = res.headers.get('x-release') || 'dev'
