@@ -21,7 +21,7 @@ from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.images import DockerImage, hex_tag, image_from_json, image_on_host
 from tasks.core.protocols import Outcome, Workstation
 from tasks.core.releases import Build, release_name
-from tasks.core.settings import Settings
+from tasks.core.settings import Settings, missing_paths, refuse
 from tasks.core.workspace import Workspace
 from tasks.runtime import find_runtime
 
@@ -77,12 +77,15 @@ def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
 
     Raises ApplicationError, RuntimeMissing or BuildFailed.
     """
+    refuse(missing_paths(work.settings))
     if faults := check_application(work.settings.app_source):
         raise ApplicationError(
             "the application cannot be built", detail="\n".join(faults), remedy="see docs/application.md"
         )
     if work.settings.build_mode == "remote":
         raise UsageError("BUILD_MODE=remote is not there yet", remedy="set BUILD_MODE=local")
+    if work.settings.enable_https:
+        raise UsageError("ENABLE_HTTPS=true is not there yet", remedy="set ENABLE_HTTPS=false, with TLS in front of it")
     runtime = find_runtime(work)
     platform = builders.platform((facts.value("arch") if facts else "") or machine())
     with work.console.progress("build: looking at what is there"):

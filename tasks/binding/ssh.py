@@ -259,7 +259,9 @@ def explain(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911 - one a k
             return "the name is unknown", "check the spelling, DNS, or ~/.ssh/config"
         case TimeoutError():
             return f"no answer within {_CONNECT_SECONDS} s", "check the address and the firewall"
-        case ConnectionRefusedError() | paramiko.ssh_exception.NoValidConnectionsError():
+        case paramiko.ssh_exception.NoValidConnectionsError():
+            return explain(next(iter(error.errors.values())))
+        case ConnectionRefusedError():
             return "the connection was refused: nothing listens there", "check that sshd runs, and the port"
         case _:
             return str(error) or type(error).__name__, ""

@@ -136,6 +136,7 @@ def unhealthy(facts: HostFacts) -> tuple[str, ...]:
     bad = []
     for service in SERVICES:
         found = facts.container(service, slots.get(service, facts.value("link")))
-        if found is None or found.state != "running" or found.health not in ("healthy", ""):
+        # `starting` is what Docker says until its first check, ten seconds after a start that we had checked
+        if found is None or found.state != "running" or found.health == "unhealthy":
             bad.append(service)
     return tuple(bad)
