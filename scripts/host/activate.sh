@@ -42,6 +42,10 @@ step() {
   read_clock
   step_began=$CLOCK
   "$@"
+  step_took
+}
+
+step_took() {
   read_clock
   STEPS="${STEPS}step=$STEP $((CLOCK - step_began))
 "
@@ -138,6 +142,7 @@ activation_succeeded() {
 }
 
 activation_failed() {
+  step_took
   [ -n "$FAILED_REASON" ] || FAILED_REASON="step $STEP ended with exit code $1"
   say "FAILED in step $STEP${FAILED_SERVICE:+, service $FAILED_SERVICE}: $FAILED_REASON"
   failure_capture "$J_TO"

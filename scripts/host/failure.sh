@@ -6,18 +6,19 @@
 # Output:     lines of the log.
 # Exit codes: none: a failing report never hides the first error.
 
-# failure_capture SLOT: everything of the slot and the platform to the log; the failed service's last lines at the end.
+# failure_capture SLOT: everything of the slot and the platform, to the log only.
 failure_capture() {
   for failure_slot in "$1" platform; do
     containers_of "$failure_slot" '{{.ID}} {{.Label "service"}}' 2>/dev/null | while read -r failure_id failure_service; do
-      say "--- $failure_service ($failure_slot) $(printf '%.12s' "$failure_id")"
+      printf -- '--- %s (%s) %.12s\n' "$failure_service" "$failure_slot" "$failure_id" | note
+      # shellcheck disable=SC2016 # the template's own variables
       engine inspect --format 'image {{.Config.Image}}
 restarts {{.RestartCount}}
 state {{json .State}}
 mounts {{json .Mounts}}
 limits memory {{.HostConfig.Memory}} pids {{json .HostConfig.PidsLimit}}
-networks {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$failure_id" 2>&1 | say_lines '  inspect: '
-      engine logs --timestamps --tail 1000 "$failure_id" 2>&1 | say_lines '  log: '
+networks {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$failure_id" 2>&1 | sed "s/^/$failure_service inspect: /" | note
+      engine logs --timestamps --tail 500 "$failure_id" 2>&1 | sed "s/^/$failure_service: /" | note
     done
   done
 }

@@ -29,7 +29,7 @@ log_make() {
   own "$ACTIVATION_LOG"
 }
 
-log_directory_make() { mkdir -p "$log_directory" && chmod 0750 "$log_directory" && own "$log_directory"; }
+log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }
 
 # launch RELEASE: sets ACTIVATION_PID, and ACTIVATION_UNIT where systemd runs it: a child of ours would die at logout under
 # KillUserProcesses. A unit does not inherit a descriptor, so the lock goes over as standard input.
@@ -74,12 +74,17 @@ is_activation_alive() {
     { [ -n "$ACTIVATION_UNIT" ] && systemctl is-active --quiet "$ACTIVATION_UNIT" 9>&- </dev/null; }
 }
 
-# What has been written since the last look, and no more: the file grows while we read.
+# Whole lines that were written since the last look, but for those that are meant for the log alone (`note`).
 follow_log() {
   follow_size=$(stat -c %s "$ACTIVATION_LOG" 2>/dev/null) || return 0
   [ "$follow_size" -gt "$follow_shown" ] || return 0
-  tail -c +$((follow_shown + 1)) "$ACTIVATION_LOG" | head -c $((follow_size - follow_shown)) >&2
-  follow_shown=$follow_size
+  follow_text=$(tail -c +$((follow_shown + 1)) "$ACTIVATION_LOG" | head -c $((follow_size - follow_shown)) && printf x)
+  follow_rest=${follow_text##*"
+"}
+  follow_text=${follow_text%"$follow_rest"}
+  [ -n "$follow_text" ] || return 0
+  printf '%s' "$follow_text" | sed '/^[^ ]* : /d' >&2
+  follow_shown=$((follow_size - ${#follow_rest} + 1))
 }
 
 follow_lost() {

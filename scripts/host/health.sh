@@ -43,9 +43,12 @@ fault_text() {
   if [ "$fault_oom" = true ]; then
     printf 'was killed: it used more memory than its limit'
   else
-    printf 'ended with exit code %s' "$fault_code"
+    case $fault_state in
+    exited | dead) printf 'ended with exit code %s' "$fault_code" ;;
+    *) printf 'ended' ;;
+    esac
   fi
-  [ "$fault_restarts" = 0 ] || printf ', restarted %s times' "$fault_restarts"
+  [ "$fault_restarts" = 0 ] || printf ', and was started again (%s times)' "$fault_restarts"
   [ -z "$fault_error" ] || printf ' (%s)' "$fault_error"
 }
 

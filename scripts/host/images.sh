@@ -57,10 +57,20 @@ images_check() {
   images_found=$(engine image inspect --format '{{join .RootFS.Layers ","}}' \
     $(printf '%s\n' "$images_wanted" | sed 's/ .*//') 2>/dev/null) || images_found=
   [ "$images_found" = "$(printf '%s\n' "$images_wanted" | sed 's/.* //')" ] && return 0
-  FAILED_REASON="an image of release $1 is missing or not whole"
-  say "$FAILED_REASON: one of $(printf '%s\n' "$images_wanted" | sed 's/ .*//' | tr '\n' ' ')"
+  images_blame "$1"
   say "  next: fab -H HOST ship-images"
   return 1
+}
+
+# images_blame RELEASE: which one it is; slower, so only asked when one is.
+images_blame() {
+  for image_service in frontend backend database edge; do
+    image_name=$(value_of "$(release_path "$1")/release.facts" "image.$image_service")
+    [ "$(image_layers "$image_name")" = "$(value_of "$(release_path "$1")/release.facts" "layers.$image_service")" ] || break
+  done
+  FAILED_SERVICE=$image_service
+  FAILED_REASON="the image $image_name of release $1 is missing or not whole"
+  say "$FAILED_REASON"
 }
 
 # images_of RELEASE: CONTENT_NAME LAYERS, a line a service.

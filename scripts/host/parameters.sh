@@ -12,8 +12,8 @@ parameters_read() {
     *=*) case $parameter_name in
       '' | [!A-Z]* | *[!A-Z0-9_]* | PATH | IFS | HOME | ENV | LC_ALL | LD_*) ;;
       *)
-        parameter_value=${parameter#*=}
         # shellcheck disable=SC2034 # eval reads it, as a value and never as text
+        parameter_value=${parameter#*=}
         eval "$parameter_name=\$parameter_value"
         ;;
       esac ;;

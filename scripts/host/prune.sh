@@ -1,5 +1,5 @@
 # Forget releases beyond KEEP_RELEASES: directories, states, release tags, and content tags that no kept release names.
-# Never what is active, previous, or named by the journal.
+# Never what is active, previous, or being activated; the release that has just failed stays for a look, and is not counted.
 #
 # Parameters: KEEP_RELEASES, APP_NAME, DEPLOYMENT_PATH.
 # Output:     none.
@@ -26,7 +26,7 @@ prune_order() {
     [ -d "$prune_directory" ] || continue
     prune_directory=${prune_directory%/}
     prune_name=${prune_directory##*/}
-    case $prune_name in "$(active_value release)" | "$(active_value previous)" | "$(value_of "$DEPLOYMENT_PATH/activation" release)") continue ;; esac
+    case $prune_name in "$(active_value release)" | "$(active_value previous)" | "${J_RELEASE:-}") continue ;; esac
     prune_seq=$(state_value "$prune_name" seq)
     case $(state_value "$prune_name" status) in
     failed) printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
@@ -38,10 +38,11 @@ prune_order() {
 
 prune_victims() {
   prune_count=0
+  [ "$(state_value "${J_RELEASE:-}" status)" != failed ] || prune_count=-1
   for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
     [ ! -d "$prune_directory" ] || prune_count=$((prune_count + 1))
   done
-  [ $prune_count -le "$KEEP_RELEASES" ] || prune_order | head -n $((prune_count - KEEP_RELEASES))
+  [ "$prune_count" -le "$KEEP_RELEASES" ] || prune_order | head -n $((prune_count - KEEP_RELEASES))
 }
 
 prune_tags() {

@@ -54,7 +54,15 @@ say_lines() {
   done
 }
 
-# milliseconds: time since the host started, for durations; no process is started.
+# note: standard input, line by line, into the log only: a follower does not show lines that begin with `TIME : `.
+note() {
+  noted_at=$(now)
+  while IFS= read -r line_noted || [ -n "$line_noted" ]; do
+    printf '%s : %s\n' "$noted_at" "$line_noted" >&2
+  done
+}
+
+# read_clock: milliseconds time since the host started, for durations; no process is started.
 # Sets CLOCK, so that it can be called without a subshell.
 read_clock() {
   read -r CLOCK _ </proc/uptime
