@@ -8,7 +8,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,11 +51,11 @@ def release_name(moment: datetime, suffix: str) -> str:
 class ReleaseFiles:
     """The files of a release directory that do not depend on its name, and the hash that names them.
 
-    Secrets are in `application` only, as they will be written: never print this.
+    Secrets are in `application` only, as they will be written.
     """
 
     environment: Mapping[str, str]
-    application: bytes
+    application: bytes = field(repr=False)
     composes: Mapping[str, bytes]
     bundle: str
     migrations: tuple[str, ...]
