@@ -197,6 +197,6 @@ def name_on_host(build: Build, files: ReleaseFiles, facts: HostFacts, host: str,
     for release in reversed(facts.releases):
         if release.configuration_hash == files.configuration_hash and release.status in ("pending", "failed"):
             return release.name
-    if wanted not in there:
+    if wanted not in there or there[wanted].configuration_hash == files.configuration_hash:
         return wanted
     return release_name(moment, build.release.partition("-")[2])
