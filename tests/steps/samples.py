@@ -20,7 +20,7 @@ def sha256(content: str | bytes) -> str:
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-def make_settings(place: Path, text: str = f"API_KEY={SECRET}\n", **overrides: str) -> Settings:
+def make_settings(place: Path, text: str = f"SESSION_TOKEN={SECRET}\n", **overrides: str) -> Settings:
     """Settings as the tool reads them, from a .env in `place`."""
     (place / ".env").write_text(text)
     (place / ".env").chmod(0o600)
