@@ -1,0 +1,95 @@
+"""What doctor says of a host, each failing line with its remedy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tasks.core.checks import Check, host_checks
+from tests.steps.samples import HostState, make_settings
+
+NOW = 1_795_000_000.0
+
+
+def checked(place: Path, state: HostState) -> dict[str, Check]:
+    state = state.but(**({} if "clock" in state.values else {"clock": str(int(NOW))}))
+    checks = list(host_checks(state.facts(), make_settings(place), now=NOW))
+    assert len({check.name for check in checks}) == len(checks), "two lines have the same name"
+    return {check.name: check for check in checks}
+
+
+def failing(place: Path, state: HostState) -> list[Check]:
+    return [check for check in checked(place, state).values() if not check.passed]
+
+
+def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
+    found = checked(tmp_path, HostState())
+    assert [check for check in found.values() if not check.passed] == []
+    assert set(found) >= {"operating system", "privilege", "tools", "docker", "compose", "clock", "lock", "activation"}
+    assert found["operating system"].found == "Debian GNU/Linux 12 (bookworm)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "found", "remedy"),
+    [
+        ({"privilege": "none"}, "privilege", "deployer, none", "sudoers.d/deployer"),
+        ({"tools.missing": "flock timeout"}, "tools", "flock timeout", "install: flock timeout"),
+        ({"docker.version": ""}, "docker", "not installed", "20.10.10"),
+        ({"docker.version": "", "docker.error": "permission denied"}, "docker", "permission denied", "systemctl"),
+        ({"docker.version": "19.03.1"}, "docker", "19.03.1 (required 20.10.10)", "newer"),
+        ({"docker.rootless": "yes"}, "docker daemon", "rootless", "system-wide"),
+        ({"compose.version": ""}, "compose", "not installed (required 2.20.0)", "plugin"),
+        ({"compose.version": "2.19.9"}, "compose", "2.19.9", "2.20.0 or newer"),
+        ({"path.writable": "no"}, "deployment path", "not writable", "install -d -m 0750 -o deployer"),
+        ({"clock": str(int(NOW) - 3600)}, "clock", "3600 s", "set-ntp"),
+        ({"lock": "held anna@laptop deploy since 12:00"}, "lock", "anna@laptop", "wait"),
+        ({"journal.phase": "slot-up"}, "activation", "cut off at slot-up", "the next deploy or up"),
+    ],
+)
+def test_a_line_that_fails(tmp_path: Path, changes: Mapping[str, str], name: str, found: str, remedy: str) -> None:
+    state = HostState(values=changes)
+    (check,) = failing(tmp_path, state)
+    assert check.name == name
+    assert found in check.found
+    assert remedy in check.remedy
+    assert str(check).startswith("FAIL")
+    assert f"do: {check.remedy}" in str(check)
+
+
+def test_an_unsupported_system_lists_the_supported(tmp_path: Path) -> None:
+    (check,) = failing(tmp_path, HostState(os_release=("ID=plan9",)))
+    assert (check.name, check.found) == ("operating system", "ID=plan9")
+    assert "Amazon Linux" in check.remedy
+    (check,) = failing(tmp_path, HostState(os_release=()))
+    assert check.found == "no os-release file"
+
+
+@pytest.mark.parametrize(
+    ("line", "passes"),
+    [
+        ("/ 40000000 2000000", True), ("/ 1000000 2000000", False), ("/ 40000000 100", False),
+        ("/ 40000000 0", True), ("/ 40000000 ", True),
+    ],
+)  # fmt: skip
+def test_disks(tmp_path: Path, line: str, passes: bool) -> None:
+    checks = failing(tmp_path, HostState().having(f"disk={line}"))
+    assert [check.name.startswith("disk") for check in checks] == ([] if passes else [True])
+
+
+@pytest.mark.parametrize(("line", "passes"), [("80 free", True), ("80 own", True), ("80 taken nginx", False)])
+def test_ports(tmp_path: Path, line: str, passes: bool) -> None:
+    check = checked(tmp_path, HostState().having(f"port={line}"))["port 80"]
+    assert check.passed == passes
+    assert ("nginx" in check.found) != passes
+
+
+def test_an_activation_at_work_is_not_one_cut_off(tmp_path: Path) -> None:
+    state = HostState(values={"journal.phase": "migrated", "lock": "held anna@laptop deploy"})
+    assert [check.name for check in failing(tmp_path, state)] == ["lock"]
+
+
+def test_two_disks_are_two_lines(tmp_path: Path) -> None:
+    checks = list(
+        host_checks(HostState().having("disk=/ 9000000 0", "disk=/srv 1 0").facts(), make_settings(tmp_path), now=NOW)
+    )
+    assert [check.passed for check in checks if check.name.startswith("disk")] == [True, False]

@@ -1,0 +1,148 @@
+"""What a deployment will change, decided from facts."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.core.plan import Plan, layers_on, make_plan, unhealthy
+from tasks.core.releases import ReleaseFiles, release_files
+from tests.steps.samples import (
+    RELEASE,
+    SECRET,
+    HostState,
+    container_line,
+    image_line,
+    make_build,
+    make_settings,
+    serving,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+NEXT = "20261124T000000Z-2b3c4d5"
+
+
+def rendered(place: Path, text: str = f"SESSION_TOKEN={SECRET}\n", *, migrations: tuple[str, ...] = (),
+             contents: dict[str, str] | None = None, **overrides: str) -> ReleaseFiles:  # fmt: skip
+    build = make_build(**(contents or {}))
+    build = replace(build, migrations=build.migrations + migrations)
+    return release_files(ROOT, make_settings(place, text, **overrides), build)
+
+
+def planned(files: ReleaseFiles, state: HostState) -> Plan:
+    return make_plan(files, NEXT, state.facts())
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> ReleaseFiles:
+    return rendered(tmp_path)
+
+
+def test_nothing_to_do(files: ReleaseFiles) -> None:
+    plan = planned(files, serving(files))
+    assert plan.nothing
+    assert plan.lines() == []
+    assert (plan.active, plan.target_slot) == (RELEASE, "green")
+
+
+def test_everything_on_a_new_host(files: ReleaseFiles) -> None:
+    plan = planned(files, HostState())
+    assert not plan.nothing
+    assert (plan.active, plan.target_slot, plan.release) == ("", "blue", NEXT)
+    assert {image.service for image in plan.images if image.action == "ship"} == {
+        "database", "edge", "backend", "frontend",
+    }  # fmt: skip
+    assert {(change.service, change.why) for change in plan.platform} == {
+        ("edge", "not there yet"), ("database", "not there yet"),
+    }  # fmt: skip
+    assert plan.migrations == ("20260101000000_init",)
+    assert (plan.unhealthy, plan.configuration) == ((), ())
+    assert "image backend: 2 layers the host lacks, 50.0 MB unpacked in all" in plan.lines()
+
+
+def test_a_changed_frontend_touches_nothing_else(files: ReleaseFiles, tmp_path: Path) -> None:
+    plan = planned(rendered(tmp_path, contents={"frontend": "two"}), serving(files))
+    assert [image.service for image in plan.images if image.action == "ship"] == ["frontend"]
+    assert plan.lines() == ["image frontend: 1 layers the host lacks, 50.0 MB unpacked in all"]
+    assert (plan.platform, plan.migrations, plan.configuration) == ((), (), ())
+    assert not plan.nothing
+
+
+@pytest.mark.parametrize(("service", "notice"), [("edge", "about a second"), ("database", "requests that need")])
+def test_a_changed_platform_image_says_what_people_notice(
+    files: ReleaseFiles, tmp_path: Path, service: str, notice: str
+) -> None:
+    plan = planned(rendered(tmp_path, contents={service: "two"}), serving(files))
+    (change,) = plan.platform
+    assert (change.service, change.why) == (service, "its image or the settings it reads differ")
+    assert notice in change.interruption
+    assert any(line.startswith(f"{service}: ") and notice in line for line in plan.lines())
+
+
+def test_changed_settings_are_named_and_no_value_is_shown(files: ReleaseFiles, tmp_path: Path) -> None:
+    text = "SESSION_TOKEN=another-secret\nMORE=of-this-too\n"
+    plan = planned(rendered(tmp_path, text, HTTP_PORT="8080"), serving(files))
+    assert plan.configuration == ("HTTP_PORT", "MORE", "SESSION_TOKEN")
+    assert "settings: HTTP_PORT, MORE, SESSION_TOKEN" in plan.lines()
+    shown = json.dumps(plan.as_json()) + "\n".join(plan.lines())
+    assert not any(value in shown for value in (SECRET, "another-secret", "of-this-too"))
+
+
+def test_a_setting_that_was_taken_away_is_named(files: ReleaseFiles, tmp_path: Path) -> None:
+    assert planned(rendered(tmp_path, ""), serving(files)).configuration == ("SESSION_TOKEN",)
+
+
+def test_new_migrations(files: ReleaseFiles, tmp_path: Path) -> None:
+    plan = planned(rendered(tmp_path, migrations=("20260102000000_more",)), serving(files))
+    assert plan.migrations == ("20260102000000_more",)
+    assert "migrations: 20260102000000_more" in plan.lines()
+
+
+def test_a_change_of_this_tool_alone_is_not_nothing(files: ReleaseFiles) -> None:
+    plan = planned(replace(files, bundle=files.bundle + "#"), serving(files))
+    assert not plan.nothing
+    assert plan.lines() != []
+
+
+@pytest.mark.parametrize("service", ["backend", "frontend", "edge", "database"])
+@pytest.mark.parametrize("trouble", ["gone", "exited", "unhealthy"])
+def test_a_sick_service_is_a_change(files: ReleaseFiles, service: str, trouble: str) -> None:
+    slot = "platform" if service in ("edge", "database") else "blue"
+    state = serving(files).without(f'container={{"service": "{service}"')
+    fingerprint = files.environment.get(f"{service.upper()}_FINGERPRINT", "")
+    if trouble != "gone":
+        change = {"state": "exited"} if trouble == "exited" else {"health": "unhealthy"}
+        state = state.having(container_line(service, slot, fingerprint=fingerprint, **change))
+    plan = planned(files, state)
+    assert plan.unhealthy == (service,)
+    assert not plan.nothing
+    assert f"not healthy now: {service}" in plan.lines()
+
+
+def test_a_container_of_the_other_slot_does_not_count(files: ReleaseFiles) -> None:
+    state = serving(files).having(container_line("backend", "green", health="unhealthy"))
+    assert unhealthy(state.facts()) == ()
+
+
+def test_nothing_is_sick_before_the_first_deployment() -> None:
+    assert unhealthy(HostState().facts()) == ()
+
+
+def test_an_image_that_lost_its_name_is_shipped_again(files: ReleaseFiles) -> None:
+    state = serving(files).without('image={"id": "' + files.images["edge"].digest)
+    assert [image.service for image in planned(files, state).images if image.action == "ship"] == ["edge"]
+    assert not planned(files, state).nothing
+
+
+def test_layers_are_surely_there_on_a_classic_store_only() -> None:
+    build = make_build()
+    state = HostState().having(image_line(build.images["edge"]))
+    assert layers_on(state.facts()) == set(build.images["edge"].layers)
+    assert layers_on(state.but(docker_store="containerd").facts()) == frozenset()
+
+
+def test_json_has_every_field(files: ReleaseFiles) -> None:
+    data = planned(files, HostState()).as_json()
+    assert json.loads(json.dumps(data))["nothing"] is False
+    assert set(data) >= {"release", "active", "images", "platform", "configuration", "migrations", "unhealthy"}
