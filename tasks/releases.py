@@ -90,15 +90,15 @@ def activate(host: Host, lock: Lock, name: str) -> Outcome:
         raise ActivationFailed(
             f"{name} did not come up on {host.name}: {answer.value('failed.reason') or 'the activation was cut off'}",
             detail="\n".join(answer.talk[-20:]),
-            remedy=_remedy(host, answer),
+            remedy=_remedy(host, lock.facts, answer),
         )
     return Outcome(True, f"{host.name}: {name} serves from slot {answer.value('slot')}", data=_result(answer))
 
 
-def _remedy(host: Host, answer: Answer) -> str:
-    previous = answer.value("serving")
-    still = f"{previous} still serves; " if previous else "nothing served before, data and volumes are kept; "
-    return f"{still}fab -H {host.name} logs deploy shows all of it ({answer.value('log')})"
+def _remedy(host: Host, before: HostFacts, answer: Answer) -> str:
+    still = f"{before.active.name} still serves" if before.active else "nothing served before, data and volumes are kept"
+    log = f" ({answer.value('log')} on the host)" if answer.value("log") else ""
+    return f"{still}; fab -H {host.name} logs --service deploy shows all of it{log}"
 
 
 def _result(answer: Answer) -> dict[str, object]:
