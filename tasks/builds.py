@@ -72,11 +72,8 @@ class _Wanted:
     input: str
 
 
-def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
-    """Have all four images, in the local store or (given its facts) on the host, and give the build they make.
-
-    Raises ApplicationError, RuntimeMissing or BuildFailed.
-    """
+def require_sources(work: Workspace) -> None:
+    """Refuse what cannot be built, before anything is contacted: SettingsError, ApplicationError or UsageError."""
     refuse(missing_paths(work.settings))
     if faults := check_application(work.settings.app_source):
         raise ApplicationError(
@@ -86,6 +83,14 @@ def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
         raise UsageError("BUILD_MODE=remote is not there yet", remedy="set BUILD_MODE=local")
     if work.settings.enable_https:
         raise UsageError("ENABLE_HTTPS=true is not there yet", remedy="set ENABLE_HTTPS=false, with TLS in front of it")
+
+
+def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
+    """Have all four images, in the local store or (given its facts) on the host, and give the build they make.
+
+    Raises ApplicationError, RuntimeMissing or BuildFailed.
+    """
+    require_sources(work)
     runtime = find_runtime(work)
     platform = builders.platform((facts.value("arch") if facts else "") or machine())
     with work.console.progress("build: looking at what is there"):

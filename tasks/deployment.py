@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from tasks.builds import Made, last_build, make_build
+from tasks.builds import Made, last_build, make_build, require_sources
 from tasks.core.facts import HostFacts
 from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Host, Outcome
@@ -25,6 +25,7 @@ def plan(host: Host, work: Workspace) -> Outcome:
 
     Builds the images on the workstation; changes nothing on the host.
     """
+    require_sources(work)
     find_runtime(work)
     facts = read_facts(host, work)
     require_engine(host, work, facts)
@@ -46,6 +47,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     serving. Undo: up --release with the previous one.
     """
     clock = Clock()
+    require_sources(work)
     find_runtime(work)
     with clock.step("connect"):
         facts = read_facts(host, work)

@@ -96,7 +96,9 @@ def activate(host: Host, lock: Lock, name: str) -> Outcome:
 
 
 def _remedy(host: Host, before: HostFacts, answer: Answer) -> str:
-    still = f"{before.active.name} still serves" if before.active else "nothing served before, data and volumes are kept"
+    still = (
+        f"{before.active.name} still serves" if before.active else "nothing served before, data and volumes are kept"
+    )
     log = f" ({answer.value('log')} on the host)" if answer.value("log") else ""
     return f"{still}; fab -H {host.name} logs --service deploy shows all of it{log}"
 
