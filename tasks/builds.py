@@ -13,10 +13,10 @@ from platform import machine
 
 from tasks.core import builders
 from tasks.core.application import check_application, migrations
-from tasks.core.archive import read_archive
+from tasks.core.archive import ArchivedImage, read_archive
 from tasks.core.builders import ContainerRuntime, ImageBuild, LocalImage
 from tasks.core.context import ContextFile, context_files, input_hash, stage
-from tasks.core.errors import ApplicationError, BuildFailed, DeployError, UsageError
+from tasks.core.errors import ApplicationError, BuildFailed, DeployError, UnsupportedHost, UsageError
 from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.images import DockerImage, hex_tag, image_from_json, image_on_host
 from tasks.core.protocols import Outcome, Workstation
@@ -92,7 +92,7 @@ def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
     """
     require_sources(work)
     runtime = find_runtime(work)
-    platform = builders.platform((facts.value("arch") if facts else "") or machine())
+    platform = _platform((facts.value("arch") if facts else "") or machine())
     with work.console.progress("build: looking at what is there"):
         wanted = _wanted_images(_Store(work.workstation, runtime), work.settings, work.root, platform)
     previous = last_build(work.root)
@@ -109,6 +109,13 @@ def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
     if new != previous:
         write_build(work.root, new)
     return Made(new, tuple(each.service for each in missing))
+
+
+def _platform(architecture: str) -> str:
+    try:
+        return builders.platform(architecture)
+    except ValueError as error:
+        raise UnsupportedHost(str(error), remedy="use a host with one of these") from None
 
 
 class _Store:
@@ -229,13 +236,22 @@ def _build_image(
             ) from error
         progress.note("naming it by its content")
         store = _Store(work.workstation, runtime)
-        archived = read_archive(work.workstation.pipe(builders.save(runtime.name, temporary)))[0]
+        archived = _archived(work, builders.save(runtime.name, temporary))
     local = store.inspect(temporary)[temporary]
     made = _describe(wanted, local, archived.digest[:12], digest="sha256:" + archived.digest)
     made = replace(made, layers=archived.layers, build_timestamp=archived.created)
     work.workstation.run(builders.tag(runtime.name, temporary, made.content_name))
     work.workstation.run(builders.remove(runtime.name, temporary))
     return made
+
+
+def _archived(work: Workspace, save: builders.Command) -> ArchivedImage:
+    try:
+        return read_archive(work.workstation.pipe(save))[0]
+    except ValueError as error:
+        raise BuildFailed(
+            f"`{' '.join(save)}` wrote what cannot be read", detail=str(error), remedy="try again, then fab doctor"
+        ) from error
 
 
 def _name_build(
