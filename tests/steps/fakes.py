@@ -172,6 +172,7 @@ class FakeDocker:
     version: str = "26.1.5"
     failing: Mapping[str, Answer] = field(default_factory=dict)
     """An answer for a verb (`build`, `save`) in the place of the real one."""
+    pull: Callable[[tuple[str, ...]], Answer] | None = None
 
     def __post_init__(self) -> None:
         for base in ("node:lts-alpine", "nginx:alpine", "postgres:15-alpine"):
@@ -211,6 +212,8 @@ class FakeDocker:
             case ("images", "--format", "json"):
                 names = (tag.rpartition(":")[::2] for tag in list(self.images))
                 return Answer(0, tuple(json.dumps({"Repository": name, "Tag": tag}) for name, tag in names))
+            case ("pull", _) if self.pull:
+                return self.pull(words)
             case ("build", *_):
                 return self._build(words)
             case ("tag", source, target):
