@@ -79,8 +79,10 @@ def _newest_pending(facts: HostFacts) -> str:
 
 
 def _down_again(facts: HostFacts) -> str:
-    """Give the active release when not all of it runs, as after `down`."""
-    return facts.active.name if facts.active and unhealthy(facts) else ""
+    """Give the release that serves when not all of it runs; after `down`, the newest of those that have served."""
+    if facts.active:
+        return facts.active.name if unhealthy(facts) else ""
+    return next((each.name for each in reversed(facts.releases) if each.status == "retired"), "")
 
 
 def activate(host: Host, lock: Lock, name: str) -> Outcome:
