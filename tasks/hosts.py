@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 
-from tasks.core.errors import DeployError, UnsupportedHost
+from tasks.core.errors import DeployError, Locked, UnsupportedHost
 from tasks.core.facts import HostFacts, parse_facts
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Listener, Outcome
@@ -18,6 +18,7 @@ from tasks.core.settings import Settings, release_environment
 from tasks.core.workspace import Workspace
 
 _PING_SECONDS = 15
+_RETRY_SECONDS = 5
 
 
 def host_parameters(settings: Settings, task: str) -> dict[str, str]:
@@ -62,20 +63,38 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts) -> None:
         raise UnsupportedHost(f"{host.name} cannot run the application yet", detail=detail, remedy=first.remedy)
 
 
-@dataclass
 class Lock:
     """The host's lock while we hold it, with the facts read again under it."""
 
-    facts: HostFacts
-    _conversation: Conversation
+    def __init__(self, facts: HostFacts, conversation: Conversation) -> None:
+        """Take over the conversation with the holder on the host."""
+        self.facts, self._conversation = facts, conversation
+        self._stop = threading.Event()
+        self._pinger = threading.Thread(target=self._ping, daemon=True)
+
+    def keep(self) -> None:
+        """Let the holder hear from us from now on; silence would end it."""
+        self._pinger.start()
+
+    def let_go(self) -> None:
+        """Say no more; a line that is lost is noticed by the engine of the connection, not here."""
+        self._stop.set()
+        self._pinger.join(timeout=_PING_SECONDS)
 
     def order(self, line: str) -> Answer:
         """Give the holder its last order, `activate RELEASE` or `down`, and wait for its end.
 
-        The lock goes over to what the order starts.
+        The lock goes over to what the order starts. No ping may be under way: the holder would read both lines at once.
         """
+        self.let_go()
         self._conversation.send(line)
         return self._conversation.finish()
+
+    def _ping(self) -> None:
+        with suppress(DeployError, OSError):  # a lost line is reported by the step that is at work
+            while not self._stop.wait(_PING_SECONDS):
+                self._conversation.send("ping")
+                self._conversation.lines_until("pong")
 
 
 @contextmanager
@@ -85,20 +104,22 @@ def held(host: Host, work: Workspace, task: str, *, wait: int = 0, listen: Liste
     Makes DEPLOYMENT_PATH, the only change before the lock. An activation that was cut off is finished or undone
     first, and said. Raises Locked (exit code 4) with the holder's name; `wait` is how many seconds to try before that.
     """
-    parameters = host_parameters(work.settings, task) | {"WAIT": str(wait)}
-    with host.converse("hold", task, parameters=parameters, listen=listen or work.console.say) as conversation:
-        lock = Lock(parse_facts(conversation.lines_until("ready")), conversation)
-        stop = threading.Event()
-        pinger = threading.Thread(target=_ping, args=(conversation, stop), daemon=True)
-        pinger.start()
-        try:
-            yield lock
-        finally:
-            stop.set()
-            pinger.join()
-
-
-def _ping(conversation: Conversation, stop: threading.Event) -> None:
-    with suppress(DeployError, OSError):  # a lost line is reported by the step that is at work
-        while not stop.wait(_PING_SECONDS):
-            conversation.send("ping")
+    deadline = time.monotonic() + wait
+    while True:
+        with host.converse(
+            "hold", task, parameters=host_parameters(work.settings, task), listen=listen or work.console.say
+        ) as conversation:
+            try:
+                facts = parse_facts(conversation.lines_until("ready"))
+            except Locked:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                lock = Lock(facts, conversation)
+                lock.keep()
+                try:
+                    yield lock
+                finally:
+                    lock.let_go()
+                return
+        time.sleep(min(_RETRY_SECONDS, max(0.0, deadline - time.monotonic())))

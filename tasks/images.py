@@ -56,14 +56,15 @@ def send_images(
     if missing:
         _require_disk(host, facts, missing)
         shipment = _Shipment(missing, release, facts)
-        mismatched, sent = _send(host, work, shipment, layers_on(facts))
+        mismatched, sent, said = _send(host, work, shipment, layers_on(facts))
         if mismatched:
             work.console.warn(f"{', '.join(i.name for i in mismatched)} did not verify on {host.name}: sending whole")
-            mismatched, more = _send(host, work, _Shipment(mismatched, release, facts), frozenset())
+            mismatched, more, said = _send(host, work, _Shipment(mismatched, release, facts), frozenset())
             sent += more
         if mismatched:
             raise ShipFailed(
                 f"{', '.join(image.name for image in mismatched)}: other layers on {host.name} than here",
+                detail=said,
                 remedy="check the host's disk and Docker's log (journalctl -u docker), then deploy again; "
                 "nothing that serves was touched",
             )
@@ -94,8 +95,10 @@ class _Shipment:
     facts: HostFacts
 
 
-def _send(host: Host, work: Workspace, shipment: _Shipment, present: frozenset[str]) -> tuple[list[DockerImage], int]:
-    """Send one archive of the images; give those that did not verify, and the bytes that went out."""
+def _send(
+    host: Host, work: Workspace, shipment: _Shipment, present: frozenset[str]
+) -> tuple[list[DockerImage], int, str]:
+    """Send one archive of the images; give those that did not verify, the bytes that went out, what the host said."""
     runtime = find_runtime(work).name
     for image in shipment.images:
         work.workstation.run(builders.tag(runtime, image.content_name, image.incoming))
@@ -124,7 +127,8 @@ def _send(host: Host, work: Workspace, shipment: _Shipment, present: frozenset[s
     finally:
         work.workstation.run(builders.remove(runtime, *(image.incoming for image in shipment.images)), accept=(0, 1))
     verified = set(answer.values("verified"))
-    return [image for image in shipment.images if image.name.rpartition("/")[2] not in verified], sent
+    mismatched = [image for image in shipment.images if image.name.rpartition("/")[2] not in verified]
+    return mismatched, sent, "\n".join(answer.talk[-10:])
 
 
 def compressed(blocks: Iterable[bytes], facts: HostFacts) -> Iterator[bytes]:

@@ -202,11 +202,11 @@ class ScriptChannel:
         self._channel.shutdown_write()
 
     def finish(self) -> Answer:
-        """Read the rest and wait for the exit code."""
+        """Say that no more will come, read the rest and wait for the exit code."""
+        self._channel.shutdown_write()
         found = []
         while (line := self._next()) is not None:
-            if line != "pong":
-                found.append(line)
+            found.append(line)
         return self._ended(found)
 
     def _ended(self, lines: list[str]) -> Answer:
