@@ -39,6 +39,7 @@ class FakeHost:
     calls: list[Call] = field(default_factory=list)
     transcript: list[str] = field(default_factory=list)
     lock_given_back: int = 0
+    pongs: int = 0
 
     def run(
         self,
@@ -96,6 +97,9 @@ class FakeConversation:
     order: str = ""
 
     def lines_until(self, end: str) -> tuple[str, ...]:
+        if end == "pong":
+            self.host.pongs += 1
+            return ()
         answer = self.host.answer("hold", self.call, self.listen)
         if answer.exit_code:
             raise failure(self.host.name, "hold", answer)

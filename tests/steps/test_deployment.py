@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from tasks.core.errors import (
 from tasks.core.protocols import Answer, Outcome
 from tasks.deployment import deploy, plan, url
 from tests.steps.conftest import World, activated, failed, loads, told
-from tests.steps.fakes import files_in
+from tests.steps.fakes import Call, files_in
 from tests.steps.samples import SECRET, HostState, release_line, serving
 
 OLD = "20260101T000000Z-abc1234"
@@ -160,15 +161,53 @@ def test_a_changed_setting_takes_a_new_name_that_is_remembered(world: World) -> 
     assert "  settings: HTTP_PORT" in world.console.said
 
 
+LOCKED = Answer(4, ("holder=anna@laptop deploy since 12:00",), ("locked",))
+
+
 def test_another_deployment_at_work(world: World) -> None:
     deployable(world, HostState())
-    world.answers(hold=Answer(4, ("holder=anna@laptop deploy since 12:00",), ("locked",)))
+    world.answers(hold=LOCKED)
     with pytest.raises(Locked, match="web1 is locked by anna@laptop deploy") as caught:
-        deploy(world.host, world.work, wait=7)
+        deploy(world.host, world.work)
     assert caught.value.exit_code == 4
     assert "--wait" in caught.value.remedy
-    assert world.host.calls[-1].parameters["WAIT"] == "7"
     assert world.host.transcript == ["facts", "hold deploy"]
+
+
+def test_waiting_for_another_deployment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.hosts._RETRY_SECONDS", 0.01)
+    release = deployable(world, HostState())
+    world.answers(hold=[LOCKED, LOCKED, told(HostState())])
+    deploy(world.host, world.work, wait=60)
+    assert world.host.transcript == [
+        "facts", *["hold deploy"] * 3, "load", f"receive {release}", f"hold: activate {release}",
+    ]  # fmt: skip
+    assert world.host.lock_given_back == 3
+
+
+def test_waiting_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.hosts._RETRY_SECONDS", 0.2)
+    deployable(world, HostState())
+    world.answers(hold=LOCKED)
+    began = time.monotonic()
+    with pytest.raises(Locked):
+        deploy(world.host, world.work, wait=1)
+    assert 0.9 < time.monotonic() - began < 5
+
+
+def test_the_holder_hears_from_us_and_gets_its_order_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.hosts._PING_SECONDS", 0.05)
+    release = deployable(world, HostState())
+
+    def slowly(call: Call) -> Answer:
+        time.sleep(0.3)
+        return Answer(0)
+
+    world.answers(receive=slowly)
+    deploy(world.host, world.work)
+    told_to = [line for line in world.host.transcript if line.startswith("hold: ")]
+    assert told_to[-1] == f"hold: activate {release}"
+    assert 2 <= told_to.count("hold: ping") == world.host.pongs == len(told_to) - 1
 
 
 @pytest.mark.parametrize(
