@@ -20,7 +20,9 @@ def listing(host: LabHost) -> list[str]:
 
 
 def differences(one: list[str], other: list[str]) -> str:
-    return "\n".join(difflib.unified_diff(one, other, "deploy", "this way", n=0, lineterm=""))
+    lines = "\n".join(difflib.unified_diff(one, other, "deploy", "this way", n=0, lineterm=""))
+    print(lines)
+    return lines
 
 
 @pytest.fixture(scope="module")
