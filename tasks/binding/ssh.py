@@ -69,7 +69,7 @@ class SshHost:
         self._connection.connect_timeout = self._connection.connect_timeout or _CONNECT_SECONDS
         try:
             self._connection.open()
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (paramiko.SSHException, OSError, EOFError, UnicodeError, OverflowError) as error:
             raise self._refused(error) from error
         transport = self._opened()
         transport.set_keepalive(_KEEPALIVE_SECONDS)
@@ -240,22 +240,27 @@ def failure(host: str, command: str, answer: Answer) -> DeployError:
     return error
 
 
-def explain(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911 - one a kind of failure
+def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911 - one a kind of failure
     """Say in the user's words why a connection failed, and what to do about it."""
     match error:
         case paramiko.BadHostKeyException():
             got = fingerprint(error.key)
             return (
                 f"its host key has changed: it shows {got}, another one is known",
-                f"if the host was made anew: ssh-keygen -R {error.hostname}, then try again",
+                f"if the host was made anew: ssh-keygen -R {quote(error.hostname)}, then try again",
             )
         case UnknownHostKey():
-            return str(error), f"compare the key, then: ssh-keyscan {error.name} >> ~/.ssh/known_hosts"
+            return str(error), f"compare the key, then: ssh-keyscan {_scanned(error.name)} >> ~/.ssh/known_hosts"
         case paramiko.PasswordRequiredException():
             return "the private key has a passphrase", "add it to an agent: ssh-add"
         case paramiko.AuthenticationException():
             return "the login was refused (no key that it accepts)", "check the user, and authorized_keys on the host"
-        case socket.gaierror():
+        case paramiko.SSHException() if "No authentication methods" in str(error):
+            return (
+                "there is no key and no agent to log in with",
+                "ssh-add -l shows the agent's keys; ssh-keygen makes one",
+            )
+        case socket.gaierror() | UnicodeError():
             return "the name is unknown", "check the spelling, DNS, or ~/.ssh/config"
         case TimeoutError():
             return f"no answer within {_CONNECT_SECONDS} s", "check the address and the firewall"
@@ -263,5 +268,13 @@ def explain(error: BaseException) -> tuple[str, str]:  # noqa: PLR0911 - one a k
             return explain(next(iter(error.errors.values())))
         case ConnectionRefusedError():
             return "the connection was refused: nothing listens there", "check that sshd runs, and the port"
+        case OSError(strerror=str(text)):
+            return text.lower(), ""
         case _:
             return str(error) or type(error).__name__, ""
+
+
+def _scanned(name: str) -> str:
+    """Write a name of known_hosts, `web1` or `[web1]:2222`, as the arguments of ssh-keyscan."""
+    host, _, port = name.removeprefix("[").partition("]:")
+    return f"-p {port} {host}" if port else name
