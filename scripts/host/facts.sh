@@ -66,7 +66,9 @@ release_facts() {
     [ -f "$release_directory/release.facts" ] || continue
     release_directory=${release_directory%/}
     release_name=${release_directory##*/}
-    fact release "$release_name $(state_value "$release_name" status) $(value_of "$release_directory/release.facts" configuration_hash)"
+    release_hash=$(value_of "$release_directory/release.facts" configuration_hash)
+    # never edited, so the directory's own time is when it was pushed, by this host's clock
+    fact release "$release_name $(state_value "$release_name" status) $release_hash $(stat -c %Y "$release_directory")"
   done
 }
 

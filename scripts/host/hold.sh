@@ -24,8 +24,9 @@ hold_prepare() {
 }
 
 # hold_listen: sets HOLD_LINE. The end of the input is the client's end. timeout exits 124, busybox's 143.
+# The subshell itself gives up the lock too: bash keeps one around the command, and it would outlive a killed holder.
 hold_listen() {
-  HOLD_LINE=$(timeout 60 head -n 1 9>&-) || {
+  HOLD_LINE=$(exec 9>&- && timeout 60 head -n 1) || {
     say "no word from the workstation for 60 s: the lock is given back"
     return 1
   }

@@ -44,7 +44,7 @@ receive_place() {
   fi
   find "$1" -type d -exec chmod 0750 {} +
   find "$1" -type f -exec chmod 0640 {} +
-  chmod 0600 "$1/.env" "$1/app.env.json"
+  chmod 0600 "$1/.env" "$1/app.env.json" "$1/release.facts"
   chmod 0750 "$1/bin/host.sh"
   own "$1"
   [ -f "$(state_path "$2")" ] || state_write "$2" pending '' ''

@@ -1,0 +1,65 @@
+# Facts: complete, in one go, and nothing is changed or started.
+
+load fake/kit
+
+@test "facts of a host that serves: every key, and the engine is only asked" {
+  for shell in $SHELLS; do
+    fresh
+    activated "$shell" one
+    : >"$FAKE/calls"
+    run host "$shell" facts
+    [ "$status" = 0 ]
+    for line in schema=1 docker.version=26.1.5 docker.store=overlay2 docker.rootless=no compose.version=2.40.3 path=present \
+      link=blue active.release=one identity.app=app 'release=one active h' lock=free volume=app_data; do
+      grep -qxF -e "$line" <<<"$output" || { echo "$shell: no line $line in: $output"; false; }
+    done
+    for key in user uid privilege arch init clock disk port path.owner path.writable tools.missing; do
+      grep -q "^$key=" <<<"$output" || { echo "$shell: no $key"; false; }
+    done
+    ! grep -v -e '^info' -e '^ps' -e '^inspect' -e '^images' -e '^image inspect' -e '^volume ls' -e '^compose version' "$FAKE/calls"
+    grep -Eq '^disk=/[^ ]* [0-9]+ [0-9]+$' <<<"$output"
+  done
+}
+
+@test "facts of a host without engine, of one whose engine is down, and of an empty one" {
+  for shell in $SHELLS; do
+    fresh
+    run host "$shell" facts
+    [ "$status" = 0 ] && [[ $output == *path=missing* && $output == *link=none* ]]
+    echo down >"$FAKE/faults"
+    run host "$shell" facts
+    [ "$status" = 0 ]
+    grep -qx 'docker.version=' <<<"$output"
+    grep -q 'docker.error=Cannot connect' <<<"$output"
+    [ ! -e "$FAKE_PATH" ]
+  done
+}
+
+@test "os-release: quoting, CRLF and a missing last newline are passed on as they are; fallbacks when there is none" {
+  for shell in $SHELLS; do
+    fresh
+    mkdir -p "$FAKE/root/etc"
+    printf 'ID="debian"\r\nNAME='\''x y'\''\nLAST=1' >"$FAKE/root/etc/os-release"
+    run within "$shell" "os_release_facts '$FAKE/root'"
+    [ "${lines[0]}" = $'os_release=ID="debian"\r' ] && [ "${lines[1]}" = "os_release=NAME='x y'" ] && [ "${lines[2]}" = os_release=LAST=1 ]
+    rm "$FAKE/root/etc/os-release"
+    printf 'CentOS release 6.10 (Final)\n' >"$FAKE/root/etc/centos-release"
+    run within "$shell" "os_release_facts '$FAKE/root'"
+    [ "$output" = 'os_fallback=/etc/centos-release:CentOS release 6.10 (Final)' ]
+  done
+}
+
+@test "a port that somebody listens on is taken, and by whom" {
+  fresh
+  python3 -c 'import socket,time; s=socket.create_server(("127.0.0.1",58123)); print("up",flush=True); time.sleep(60)' >"$FAKE/up" 3>&- &
+  listener=$!
+  until [ -s "$FAKE/up" ]; do sleep 0.1; done
+  for shell in $SHELLS; do
+    run within "$shell" port_facts
+    [[ $output == 'port=58123 taken python3 pid '* ]]
+  done
+  kill $listener
+  wait $listener || true
+  run within dash port_facts
+  [ "$output" = 'port=58123 free' ]
+}

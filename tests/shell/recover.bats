@@ -1,0 +1,141 @@
+# After a kill at any point: the next command finds it, undoes or finishes it, says so, and one release serves.
+
+load fake/kit
+
+# journal PHASE: as an activation of `two` (blue to green) would have left it.
+journal() {
+  cat >"$FAKE_PATH/activation" <<END
+schema=1
+release=two
+previous=one
+from=blue
+to=green
+phase=$1
+seq=2
+task=deploy
+operator=it
+started=2026-01-01T00:00:00Z
+log=$LOGS/x.log
+platform=
+session=
+END
+}
+
+# settled RELEASE: it serves, alone, and all that is recorded says so.
+settled() {
+  local slot
+  slot=$(serving)
+  [ ! -e "$FAKE_PATH/activation" ]
+  [ "$(containers)" = "$slot-backend $slot-frontend platform-database platform-edge " ]
+  grep -qx "release=$1" "$FAKE/containers/$slot-frontend"
+  grep -qx "release=$1" "$FAKE_PATH/active"
+  grep -qx "slot=$slot" "$FAKE_PATH/active"
+  [ "$(readlink "$FAKE_PATH/current")" = "releases/$1" ]
+  [ "$(status_of "$1")" = active ]
+  ls "$FAKE/networks" | grep -qx "app-$slot"
+  [ "$(ls "$FAKE/networks" | wc -l)" = 1 ]
+  python3 -c 'import json,sys; seqs=[json.loads(l)["seq"] for l in open(sys.argv[1])]; assert seqs == sorted(set(seqs)), seqs' "$FAKE_PATH/history.jsonl"
+  [ -z "$(find "$FAKE_PATH" -name '.*.new' -o -name '.*.part')" ]
+}
+
+up() { # SLOT RELEASE
+  for service in backend frontend; do
+    printf 'slot=%s\nservice=%s\nrelease=%s\nfingerprint=\nstate=running\nrestarts=0\n' "$1" $service "$2" >"$FAKE/containers/$1-$service"
+  done
+  : >"$FAKE/networks/app-$1"
+}
+
+@test "cut off before the switch: undone, whatever was there" {
+  for shell in $SHELLS; do
+    for phase in started migrated slot-up; do
+      fresh
+      activated "$shell" one
+      pushed two
+      journal $phase
+      [ $phase = started ] || up green two
+      run host "$shell" hold deploy
+      echo "$shell $phase $output"
+      [ "$status" = 0 ] && [[ $output == *'recovered=undone two'* && $output == *"phase $phase"* ]]
+      settled one
+      [ "$(status_of two)" = failed ]
+    done
+  done
+}
+
+@test "cut off after the switch: verified and finished; also when the journal had not followed the link" {
+  for shell in $SHELLS; do
+    for phase in slot-up switched committed; do
+      fresh
+      activated "$shell" one
+      pushed two
+      up green two
+      ln -sfn green "$FAKE_PATH/slots/active"
+      journal $phase
+      run host "$shell" hold deploy
+      echo "$shell $phase $output"
+      [ "$status" = 0 ] && [[ $output == *'recovered=finished two'* ]] || [ $phase = committed ]
+      [ $phase = committed ] || settled two
+    done
+  done
+}
+
+@test "after the switch, but the new slot is not well: the link goes back" {
+  for shell in $SHELLS; do
+    fresh
+    TIMEOUT=1 activated "$shell" one
+    pushed two
+    up green two
+    rm "$FAKE/containers/green-backend"
+    ln -sfn green "$FAKE_PATH/slots/active"
+    journal switched
+    TIMEOUT=1 run host "$shell" hold deploy
+    echo "$shell $output"
+    [ "$status" = 0 ] && [[ $output == *'recovered=undone two'* ]]
+    settled one
+  done
+}
+
+@test "the engine is down: nothing is lost, it is said, and the next one does it" {
+  for shell in $SHELLS; do
+    fresh
+    activated "$shell" one
+    pushed two
+    up green two
+    journal slot-up
+    echo down >"$FAKE/faults"
+    run host "$shell" hold deploy
+    [ "$status" = 0 ] && [[ $output == *'recovered=failed two'* ]]
+    [ -e "$FAKE_PATH/activation" ]
+    rm "$FAKE/faults"
+    run host "$shell" hold deploy
+    [[ $output == *'recovered=undone two'* ]]
+    settled one
+  done
+}
+
+# crash_points SHELL FIRST STEP: kill the whole process group before and after every call of the engine.
+crash_points() {
+  local shell=$1 n when points=0
+  for when in before after; do
+    n=$2
+    while :; do
+      fresh
+      activated "$shell" one >/dev/null 2>&1
+      pushed two more
+      : >"$FAKE/calls"
+      echo "$n $when" >"$FAKE/kill"
+      host "$shell" activate two >"$FAKE/out" 2>&1 || true
+      [ ! -e "$FAKE/kill" ] || break
+      points=$((points + 1))
+      run host "$shell" hold deploy
+      [ "$status" = 0 ] || { echo "$shell: killed $when call $n: $(sed -n "${n}p" "$FAKE/calls"); $output" && return 1; }
+      settled one 2>/dev/null || settled two || { echo "$shell: killed $when call $n: $(sed -n "${n}p" "$FAKE/calls"); $output; $(cat "$FAKE/out")" && return 1; }
+      n=$((n + $3))
+    done
+  done
+  echo "# $points points" >&3
+  [ $points -gt 10 ]
+}
+
+@test "killed before and after calls of the engine: one release serves, nothing is left over (dash)" { crash_points dash 1 2; }
+@test "killed before and after calls of the engine (busybox)" { crash_points busybox 2 5; }
