@@ -11,7 +11,7 @@ SOURCES = ("all", "frontend", "backend", "database", "edge", "deploy")
 
 
 def logs(host: Host, work: Workspace, *, service: str = "all", lines: int = 100) -> Outcome:
-    """Show the last log lines of a service, of all of them, or of the last deployment.
+    """Show the last log lines of a service, of all, or of a deployment.
 
     Changes nothing. --service is all, frontend, backend, database, edge or deploy.
     """
