@@ -1,0 +1,296 @@
+"""`fab` as a person types it, in a checkout of its own; nothing here reaches a host."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import tasks
+
+ROOT = Path(__file__).resolve().parents[2]
+FAB = Path(sys.executable).parent / "fab"
+NAMES = [step.__name__.replace("_", "-") for step in tasks.STEPS]
+ON_HOST = [
+    "doctor", "detect-os", "plan", "ship-images", "push-config", "up", "verify", "deploy", "status", "logs", "down",
+]  # fmt: skip
+HERE = ["init", "check-config", "detect-runtime", "build"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A checkout with a HOME and a PATH that have nothing of this machine's user."""
+
+    root: Path
+    home: Path
+
+    def fab(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("DEPLOY_", "SSH_"))}
+        return subprocess.run(
+            [FAB, *words],
+            cwd=self.root,
+            env=kept | {"HOME": str(self.home), "COLUMNS": "200", "NO_COLOR": "1"} | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def write(self, text: str, name: str = ".env") -> None:
+        (self.root / name).write_text(text)
+        (self.root / name).chmod(0o600)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("checkout")
+    leave = shutil.ignore_patterns("node_modules", "__pycache__", "dist", ".deploy")
+    for name in ("tasks", "scripts", "compose", "containers", "examples"):
+        shutil.copytree(ROOT / name, place / name, ignore=leave)
+    shutil.copy(ROOT / "fabfile.py", place)
+    return place
+
+
+@pytest.fixture
+def trial(checkout: Path, tmp_path: Path) -> Iterator[Trial]:
+    trial = Trial(checkout, tmp_path)
+    trial.write("HTTP_PORT=8080\n")
+    yield trial
+    for left in checkout.glob(".env*"):
+        left.unlink()
+
+
+@pytest.fixture
+def silent_host() -> Iterator[tuple[str, socket.socket]]:
+    """A target that listens, and must see no connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        yield f"127.0.0.1:{listener.getsockname()[1]}", listener
+
+
+def was_contacted(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+# --- what there is ---
+
+
+def test_the_list_has_every_task_with_its_first_line_and_nothing_else(trial: Trial) -> None:
+    done = trial.fab("--list")
+    assert done.returncode == 0, done.stderr
+    listed: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        if found := re.match(r"  ([a-z-]+) +(\S.*)", line):
+            listed[found.group(1)] = found.group(2)
+        elif listed and line.startswith("   "):  # it is as wide as a terminal of 80 columns
+            listed[list(listed)[-1]] += " " + line.strip()
+    assert sorted(listed) == sorted(NAMES)
+    for step in tasks.STEPS:
+        first = (step.__doc__ or "").splitlines()[0]
+        assert listed[step.__name__.replace("_", "-")] == first
+        assert len(first) <= 72, first
+
+
+def test_every_task_is_on_one_side() -> None:
+    assert sorted(NAMES) == sorted(ON_HOST + HERE)
+
+
+def test_the_list_needs_no_settings_and_no_slow_library(trial: Trial) -> None:
+    (trial.root / ".env").unlink()
+    done = trial.fab("--list", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    assert "rich.live" not in done.stderr, "it is imported for a terminal's progress only"
+
+
+@pytest.mark.parametrize("name", ["deploy", "check-config", "down"])
+def test_help_explains_every_option(trial: Trial, name: str) -> None:
+    done = trial.fab("--help", name)
+    assert done.returncode == 0, done.stderr
+    assert "--json" in done.stdout
+    assert "print the result as JSON on stdout" in done.stdout
+    assert "--set" in done.stdout
+    assert "Undo" in done.stdout or name != "deploy"
+
+
+# --- usage ---
+
+
+@pytest.mark.parametrize("name", ON_HOST)
+def test_a_host_task_without_a_host_shows_the_command_to_type(trial: Trial, name: str) -> None:
+    done = trial.fab(name)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == f"error: {name} works on a host, and none was named\n  next: type: fab -H HOST {name}\n"
+
+
+def test_a_host_task_without_a_host_needs_no_settings_to_say_so(trial: Trial) -> None:
+    (trial.root / ".env").unlink()
+    assert "fab -H HOST deploy" in trial.fab("deploy").stderr
+
+
+def test_a_chain_stops_at_the_first_refusal(trial: Trial) -> None:
+    done = trial.fab("status", "check-config")
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("text", ["HTTP_PORT", "", "HTTP_PORT:80"])
+def test_a_malformed_set(trial: Trial, silent_host: tuple[str, socket.socket], text: str) -> None:
+    target, listener = silent_host
+    done = trial.fab("-H", target, "status", "--set", text)
+    assert done.returncode == 2
+    assert f"--set {text} has no =" in done.stderr
+    assert "--set KEY=VALUE" in done.stderr
+    assert not was_contacted(listener)
+
+
+def test_set_comes_before_every_file(trial: Trial) -> None:
+    done = trial.fab(
+        "check-config", "--json", "--set", "HTTP_PORT=9090", "--set", "KEEP_RELEASES=7", DEPLOY_HTTP_PORT="7"
+    )
+    assert done.returncode == 0, done.stderr
+    settings = json.loads(done.stdout)["settings"]
+    assert settings["network"]["HTTP_PORT"] == {"value": "9090", "source": "command line"}
+    values = {key: each["value"] for group in settings.values() for key, each in group.items()}
+    assert values["KEEP_RELEASES"] == "7"
+
+
+def test_a_set_that_is_no_setting(trial: Trial) -> None:
+    done = trial.fab("check-config", "--set", "HTTP_PROT=9090")
+    assert done.returncode == 2
+    assert "HTTP_PORT" in done.stderr
+
+
+# --- settings ---
+
+
+@pytest.mark.parametrize("name", ["deploy", "doctor", "down"])
+def test_a_missing_settings_file_is_refused_before_a_connection(
+    trial: Trial, silent_host: tuple[str, socket.socket], name: str
+) -> None:
+    target, listener = silent_host
+    (trial.root / ".env").unlink()
+    done = trial.fab("-H", target, name)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert ".env.127.0.0.1" in done.stderr
+    assert "fab init" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not was_contacted(listener)
+
+
+@pytest.mark.parametrize("name", ["deploy", "status"])
+def test_every_fault_is_in_one_message_and_nothing_is_contacted(
+    trial: Trial, silent_host: tuple[str, socket.socket], name: str
+) -> None:
+    target, listener = silent_host
+    trial.write("HTTP_PORT=99999\nENABLE_HTTPS=perhaps\nno equals sign\nDEPLOYMNT_PATH=/opt/x\nSECRET='not closed\n")
+    trial.write("KEEP_RELEASES=many\n", ".env.127.0.0.1")
+    done = trial.fab("-H", target, name, DEPLOY_DRAIN_SECONDS="long")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    for part in (
+        "HTTP_PORT (.env:1)", '"99999"', "ENABLE_HTTPS (.env:2)", '"perhaps"', ".env:3", "DEPLOYMNT_PATH",
+        "DEPLOYMENT_PATH", ".env:5", "KEEP_RELEASES (.env.127.0.0.1:1)", "DRAIN_SECONDS", "accepted:",
+        "nothing was contacted",
+    ):  # fmt: skip
+        assert part in done.stderr, part
+    assert "Traceback" not in done.stderr
+    assert not was_contacted(listener)
+
+
+def test_a_secret_is_in_no_message(trial: Trial, silent_host: tuple[str, socket.socket]) -> None:
+    target, listener = silent_host
+    trial.write("TOKEN=hunter2-hunter2\nHTTP_PORT=x\nTOKEN=hunter2-again\n")
+    for words in (("check-config",), ("-H", target, "deploy"), ("check-config", "--json")):
+        done = trial.fab(*words)
+        assert done.returncode == 2
+        assert "hunter2" not in done.stdout + done.stderr
+    assert not was_contacted(listener)
+
+
+def test_a_host_s_own_file_counts_for_that_host(trial: Trial) -> None:
+    trial.write("HTTP_PORT=81\n", ".env.web1")
+    for target, port in (("web1", "81"), ("deployer@web1:2222", "81"), ("web2", "8080")):
+        done = trial.fab("-H", target, "check-config", "--json")
+        assert json.loads(done.stdout)["settings"]["network"]["HTTP_PORT"]["value"] == port
+
+
+# --- output ---
+
+
+def test_json_is_all_there_is_on_stdout(trial: Trial) -> None:
+    trial.write("HTTP_PORT=8080\nTOKEN=hunter2\n")
+    (trial.root / ".env").chmod(0o644)
+    done = trial.fab("check-config", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["schema"] == 1
+    assert "HTTP_PORT" in done.stderr, "people read along on stderr"
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_refusal_is_json_too(trial: Trial) -> None:
+    done = trial.fab("status", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {
+        "error": "status works on a host, and none was named", "detail": "", "next": "type: fab -H HOST status",
+    }  # fmt: skip
+
+
+def test_a_workstation_task_runs_once_however_many_hosts(trial: Trial) -> None:
+    (trial.root / ".env").unlink()
+    done = trial.fab("init")
+    assert (done.returncode, done.stdout.count("next: fab check-config")) == (0, 1)
+    again = trial.fab("init")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    done = trial.fab("-H", "web1,web2", "detect-runtime")
+    assert len(done.stdout.splitlines() + done.stderr.splitlines()) <= 4
+
+
+def test_hosts_after_a_failure_are_named(trial: Trial) -> None:
+    done = trial.fab("-H", "127.0.0.1:1,web2,deployer@web3:2222", "status")
+    assert done.returncode == 1
+    assert "cannot connect to 127.0.0.1" in done.stderr
+    assert "not touched: web2, deployer@web3:2222" in done.stderr
+
+
+def test_a_host_that_refuses_is_an_error_with_the_reason(trial: Trial) -> None:
+    done = trial.fab("-H", "nobody@127.0.0.1:1", "status")
+    assert done.returncode == 1
+    assert "cannot connect to 127.0.0.1 (nobody@127.0.0.1:1): the connection was refused" in done.stderr
+    assert "ssh -v -p 1 nobody@127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_runtime_is_an_error_with_the_way_out(trial: Trial, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    done = trial.fab("detect-runtime", PATH=str(tmp_path / "bin"))
+    assert done.returncode == 2
+    assert "docker or finch is not in PATH" in done.stderr
+    assert "next: install Docker" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "gone"), [("missing", ""), ("lock", "backend-api/package-lock.json")])
+def test_sources_that_cannot_be_built(trial: Trial, tmp_path: Path, name: str, gone: str) -> None:
+    source = tmp_path / "application"
+    if name == "lock":
+        shutil.copytree(trial.root / "examples" / "community-tracker", source)
+        (source / gone).unlink()
+    done = trial.fab("build", "--set", f"APP_SOURCE={source}")
+    assert done.returncode == 2
+    assert ("APP_SOURCE" if name == "missing" else "lock") in done.stderr
+    assert "next: " in done.stderr
+    assert not (trial.root / ".deploy").exists()

@@ -1,0 +1,108 @@
+"""Programs of this machine: by argument list, with everything they said when they fail."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import DeployError
+from tasks.workstation import LocalPrograms
+
+HERE = LocalPrograms()
+
+
+def python(script: str, *words: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", script, *words)
+
+
+def test_lines_and_talk() -> None:
+    answer = HERE.run(python("import sys; print('a=1\\nb'); print('talk', file=sys.stderr)"))
+    assert (answer.exit_code, answer.lines, answer.talk) == (0, ("a=1", "b"), ("talk",))
+    assert answer.value("a") == "1"
+
+
+@pytest.mark.parametrize("word", ["", "two words", "$(id)", "'; id; '", "a\nb", "*", "ü→"])
+def test_words_arrive_unchanged(word: str) -> None:
+    answer = HERE.run(python("import sys; sys.stdout.write(ascii(sys.argv[1]))", word))
+    assert answer.lines == (ascii(word),)
+
+
+def test_another_exit_code_raises_with_what_was_said() -> None:
+    with pytest.raises(DeployError, match="ended with exit code 3") as caught:
+        HERE.run(python("import sys; print('why', file=sys.stderr); sys.exit(3)"))
+    assert caught.value.detail == "why"
+
+
+def test_an_accepted_exit_code_is_an_answer() -> None:
+    assert HERE.run(python("raise SystemExit(3)"), accept=(0, 3)).exit_code == 3
+
+
+def test_a_failure_without_a_word() -> None:
+    with pytest.raises(DeployError) as caught:
+        HERE.run(python("raise SystemExit(1)"))
+    assert caught.value.detail == "(it said nothing)"
+
+
+def test_a_program_that_is_not_there() -> None:
+    with pytest.raises(DeployError, match="cannot run no-such-program: No such file"):
+        HERE.run(("no-such-program",))
+    assert not HERE.has("no-such-program")
+    assert HERE.has("sh")
+
+
+def test_it_listens_while_the_program_runs() -> None:
+    heard: list[float] = []
+    say = "print('x', flush=True)\n print('y', file=sys.stderr, flush=True)"
+    script = f"import sys, time\nfor _ in range(2):\n {say}\n time.sleep(0.3)"
+    HERE.run(python(script), listen=lambda _line: heard.append(time.monotonic()))
+    assert len(heard) == 4
+    assert max(heard) - min(heard) > 0.2
+
+
+def test_much_on_both_outputs_does_not_block() -> None:
+    script = "import sys\nfor i in range(20000):\n print('o' * 50)\n print('e' * 50, file=sys.stderr)"
+    answer = HERE.run(python(script))
+    assert len(answer.lines) == 20000
+    assert 0 < len(answer.talk) < 100, "the end of the talk is kept, no more"
+
+
+def test_it_reads_no_input() -> None:
+    assert HERE.run(python("import sys; print(repr(sys.stdin.read()))")).lines == ("''",)
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    assert HERE.run(python("import os; print(os.getcwd())"), directory=tmp_path).lines == (str(tmp_path),)
+
+
+def test_a_namespace_of_containerd_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINERD_NAMESPACE", "elsewhere")
+    assert HERE.run(python("import os; print('CONTAINERD_NAMESPACE' in os.environ)")).lines == ("False",)
+
+
+def test_what_is_no_text_is_survived() -> None:
+    answer = HERE.run(python("import sys; sys.stdout.buffer.write(b'a\\xff\\nb\\n')"))
+    assert answer.lines == ("a\ufffd", "b")
+
+
+def test_a_pipe_gives_every_byte() -> None:
+    script = "import sys; sys.stdout.buffer.write(bytes(range(256)) * 20000)"
+    assert b"".join(HERE.pipe(python(script))) == bytes(range(256)) * 20000
+
+
+def test_a_pipe_that_fails_says_so_after_its_last_block() -> None:
+    script = "import sys; print('half'); print('disk full', file=sys.stderr); sys.exit(1)"
+    blocks = HERE.pipe(python(script))
+    assert next(blocks) == b"half\n"
+    with pytest.raises(DeployError, match="exit code 1") as caught:
+        next(blocks)
+    assert caught.value.detail == "disk full"
+
+
+def test_a_pipe_that_is_left_ends_its_program() -> None:
+    script = "import os, time\nos.write(1, b'x' * (1 << 20))\nos.write(1, b'x' * (1 << 20))\ntime.sleep(60)"
+    blocks = HERE.pipe(python(script))
+    began = time.monotonic()
+    next(blocks)
+    del blocks
+    assert time.monotonic() - began < 10
