@@ -57,7 +57,7 @@ recording_packages() {
 }
 
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
 apt_install_fresh() {
@@ -172,7 +172,7 @@ ensure_base_images() {
   for tag; do
     docker image inspect "lab/$tag" >/dev/null 2>&1 || record "image lab/$tag"
   done
-  tests/lab/base-images "$@" >&2
+  recording_packages tests/lab/base-images "$@" >&2
 }
 
 # The base images of an ordinary deployment in the lab.
