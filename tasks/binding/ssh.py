@@ -25,6 +25,7 @@ _CONNECT_SECONDS = 10
 _KEEPALIVE_SECONDS = 15
 _DEAD_MILLISECONDS = 60_000
 _KEPT = 60
+_NO_SSH = ("No existing session", "Error reading SSH protocol banner")  # which of them is a race in paramiko
 
 
 class SshHost:
@@ -260,6 +261,8 @@ def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911 - o
                 "there is no key and no agent to log in with",
                 "ssh-add -l shows the agent's keys; ssh-keygen makes one",
             )
+        case paramiko.SSHException() if any(sign in str(error) for sign in _NO_SSH):
+            return f"nothing there spoke SSH within {_CONNECT_SECONDS} s", "check the port, and what listens there"
         case socket.gaierror() | UnicodeError():
             return "the name is unknown", "check the spelling, DNS, or ~/.ssh/config"
         case TimeoutError():
