@@ -21,7 +21,7 @@ check_settings() {
   case "${POSTGRES_USER:-}/${POSTGRES_DB:-}" in
   /* | */ | */*/* | *[!a-z0-9_/]*) refuse "POSTGRES_USER '${POSTGRES_USER:-}' or POSTGRES_DB '${POSTGRES_DB:-}' is not a plain name" 'use a-z, 0-9 and _' ;;
   esac
-  [ "$(id -un "${API_USER_UID:-}" 2>/dev/null)" = "$POSTGRES_USER" ] ||
+  grep -q "^$POSTGRES_USER:[^:]*:${API_USER_UID:-none}:" /etc/passwd ||
     refuse "this image was not built for user $POSTGRES_USER with uid ${API_USER_UID:-}" 'build the database image with these settings'
 }
 
