@@ -25,6 +25,10 @@ as_root() {
 
 now() { date +%s; }
 
+# Kept when a script starts again (see join_docker_group).
+SETUP_BEGAN=${SETUP_BEGAN:-$(now)}
+export SETUP_BEGAN
+
 # step WHAT COMMAND...: announces, runs, and says how long it took; the command's failure ends the script.
 step() {
   what=$1 && shift
@@ -175,6 +179,6 @@ ensure_base_images() {
   recording_packages tests/lab/base-images "$@" >&2
 }
 
-# The base images of an ordinary deployment in the lab.
+# The base images of an ordinary deployment in the lab, and what they stand on.
 # shellcheck disable=SC2034 # the scripts use it
-BASE_IMAGES='debian:trixie node:debian nginx:debian postgres:15-debian'
+BASE_IMAGES='debian:trixie debian:bookworm node:debian nginx:debian postgres:15-debian'
