@@ -75,7 +75,7 @@ activation_check() {
 }
 
 activation_volumes() {
-  volumes_ensure || return 1
+  volumes_ensure "$J_RELEASE" || return 1
   slots_ensure || return 1
   slot_remove "$J_TO"
 }

@@ -77,7 +77,8 @@ engine_facts() {
     ;;
   *) engine_info_facts "$engine_said" ;;
   esac
-  fact compose.version "$(engine compose version --short 2>/dev/null || true)"
+  COMPOSE_VERSION=$(engine compose version --short 2>/dev/null || true)
+  fact compose.version "$COMPOSE_VERSION"
 }
 
 # engine_info_facts VERSION|ROOT|DRIVER|STATUS|SECURITY

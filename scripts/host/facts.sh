@@ -9,6 +9,7 @@ facts() {
   privilege_facts
   os_facts
   engine_facts
+  install_facts
   disk_facts
   path_facts
   release_facts

@@ -15,18 +15,24 @@ activate() {
   follow "$1"
 }
 
-# log_make RELEASE: sets ACTIVATION_LOG; where the user cannot make LOG_PATH, logs are beside the releases.
+# log_make RELEASE: sets ACTIVATION_LOG.
 log_make() {
+  log_open "$TASK-$1"
+  ACTIVATION_LOG=$LOG_FILE
+}
+
+# log_open NAME: a new log, in LOG_FILE; where the user cannot make LOG_PATH, logs are beside the releases.
+log_open() {
   log_directory=$LOG_PATH
   if ! { [ -d "$log_directory" ] || log_directory_make; } 2>/dev/null || [ ! -w "$log_directory" ]; then
     log_directory=$DEPLOYMENT_PATH/logs
     say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
     ensure_directory "$log_directory" 0750
   fi
-  ACTIVATION_LOG=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$TASK-$1.log
-  : >"$ACTIVATION_LOG"
-  chmod 0640 "$ACTIVATION_LOG"
-  own "$ACTIVATION_LOG"
+  LOG_FILE=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$1.log
+  : >"$LOG_FILE"
+  chmod 0640 "$LOG_FILE"
+  own "$LOG_FILE"
 }
 
 log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }

@@ -19,6 +19,7 @@ hold() {
 hold_prepare() {
   rm -rf "$DEPLOYMENT_PATH"/releases/.*.part
   recover
+  stray_check
   facts
   fact facts.end yes
 }
@@ -48,5 +49,6 @@ activate_by_hand() {
   deployment_path_make
   lock_take
   recover 9>&-
+  stray_check 9>&-
   activate "$1"
 }

@@ -18,6 +18,7 @@ main() {
   case $command in
   facts) facts ;;
   hold) hold "${1:-}" ;;
+  install) install_docker ;;
   receive) receive "${1:-}" ;;
   load) images_load ;;
   tag) images_tag ;;
@@ -27,7 +28,7 @@ main() {
   verify) verify ;;
   status) status ;;
   logs) logs "${1:-all}" "${2:-100}" ;;
-  *) refuse 2 "usage: host.sh facts | hold TASK | receive RELEASE | load | tag | activate RELEASE | down [volumes] | verify | status | logs [SERVICE] [LINES]" ;;
+  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | down [volumes] | verify | status | logs [SERVICE] [LINES]" ;;
   esac
 }
 

@@ -65,7 +65,7 @@ volume_directory_check() {
   [ "$(stat -c %u "$1" 2>/dev/null)" != "$directory_owner" ] || return 0
   FAILED_SERVICE=database FAILED_REASON="the directory $1 must exist and belong to user $directory_owner, the database server's"
   say "$FAILED_REASON"
-  say "  next, on the host: install -d -m 0700 -o $directory_owner -g $directory_owner $1"
+  say "  next, on the host: install -d -m 0711 -o $directory_owner -g $directory_owner $1"
   return 1
 }
 

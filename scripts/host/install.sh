@@ -1,0 +1,122 @@
+# Install Docker and Compose with this host's package manager, and start the engine. What is there already is left alone.
+#
+# Which packages is decided by whoever starts this (tasks/core/installation.py); nothing here knows a distribution.
+#
+# Parameters: PACKAGE_MANAGER (apt-get; others are refused), PACKAGES (those to install; empty: only start the engine),
+#             DOCKER_REPOSITORY, DOCKER_KEY (docker_repository.sh), DOCKER_USER (who joins the group docker; empty: nobody),
+#             BY_HAND (what to type instead), PACKAGE_WAIT, PROGRESS_SECONDS (packages.sh).
+# Output:     log=PATH; installed=PACKAGE VERSION (repeated); started=systemd|openrc|session; group=USER; packages.sh's.
+# Exit codes: 0 the engine answers; 1 failed, said what and put back; 3 a package manager that is not served yet.
+
+install_docker() {
+  : "${PACKAGE_MANAGER:=}" "${PACKAGES:=}" "${DOCKER_REPOSITORY:=}" "${DOCKER_USER:=}" "${BY_HAND:=}"
+  : "${DOCKER_KEY:=}" "${PACKAGE_WAIT:=300}" "${PROGRESS_SECONDS:=4}" "${APT_ROOT:=}"
+  [ -z "$PACKAGES" ] || install_is_served
+  [ "$OUR_UID" = 0 ] || refuse 1 "installing Docker needs root, and $(id -un) may not sudo without a password" \
+    "log in as root, or allow it: echo '$(id -un) ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/$(id -un)"
+  deployment_path_make
+  install_log
+  # dpkg's scripts and dockerd make what others read; a login over SSH may lack the places of programs for root.
+  umask 022
+  PATH=$PATH:/usr/sbin:/sbin
+  [ -z "$PACKAGES" ] || apt_all
+  engine_answers || engine_start
+  [ -z "$DOCKER_USER" ] || install_group
+}
+
+install_is_served() {
+  case $PACKAGE_MANAGER in
+  apt-get) ;;
+  *) refuse 3 "Docker is installed by hand for now where packages come by ${PACKAGE_MANAGER:-another package manager}; nothing was changed" "$BY_HAND" ;;
+  esac
+}
+
+install_log() {
+  log_open install-docker
+  INSTALL_LOG=$LOG_FILE
+  fact log "$INSTALL_LOG"
+}
+
+install_group() {
+  case " $(id -nG "$DOCKER_USER") " in *' docker '*) return 0 ;; esac
+  usermod -aG docker "$DOCKER_USER" || refuse 1 "usermod -aG docker $DOCKER_USER failed"
+  fact group "$DOCKER_USER"
+}
+
+# engine_start: by the init system that runs, else in a session of its own.
+engine_start() {
+  case $(os_init) in
+  systemd)
+    logged 'systemctl enable --now docker' systemctl enable --now docker || engine_failed 'systemctl enable --now docker' $?
+    engine_started systemd
+    ;;
+  openrc)
+    logged 'rc-update add docker' rc-update add docker default || engine_failed 'rc-update add docker' $?
+    logged 'rc-service docker start' rc-service docker start || engine_failed 'rc-service docker start' $?
+    engine_started openrc
+    ;;
+  *) engine_start_session ;;
+  esac
+}
+
+# A pid file that a dead host has left may name somebody else by now, and then the engine does not start.
+engine_start_session() {
+  ENGINE_LOG=/var/log/dockerd.log
+  for engine_pid in /run/docker.pid /run/docker/containerd/containerd.pid; do
+    case $(cat "/proc/$(cat "$engine_pid" 2>/dev/null || echo none)/comm" 2>/dev/null) in
+    dockerd | containerd) ;;
+    *) rm -f "$engine_pid" ;;
+    esac
+  done
+  say 'starting dockerd'
+  setsid dockerd </dev/null >>"$ENGINE_LOG" 2>&1 9>&- &
+  ENGINE_PID=$!
+  engine_started session
+  warn "no init system runs here: after a restart of this host, start the engine with: setsid dockerd >>$ENGINE_LOG 2>&1 </dev/null &"
+}
+
+# engine_started HOW: wait until it answers.
+engine_started() {
+  read_clock && engine_since=$CLOCK engine_signed=$CLOCK
+  until engine_answers; do
+    read_clock
+    [ $((CLOCK - engine_since)) -lt 60000 ] || engine_failed "start of Docker ($1)" "no answer for 60 s"
+    [ -z "${ENGINE_PID:-}" ] || kill -0 "$ENGINE_PID" 2>/dev/null || engine_failed dockerd "ended"
+    if [ $((CLOCK - engine_signed)) -ge $((PROGRESS_SECONDS * 1000)) ]; then
+      engine_signed=$CLOCK
+      say "waiting for Docker to answer: $(((CLOCK - engine_since) / 1000)) s"
+    fi
+    sleep 0.2 9>&-
+  done
+  fact started "$1"
+}
+
+# engine_failed COMMAND CODE: packages stay, because the next try starts where this one ended.
+engine_failed() {
+  if [ -n "${ENGINE_LOG:-}" ]; then
+    failed_output=$(tail -n 20 "$ENGINE_LOG")
+  elif [ -d /run/systemd/system ]; then
+    failed_output=$(journalctl -u docker -n 20 --no-pager -o cat 2>/dev/null)
+  else
+    failed_output=$(logged_output | tail -n 20)
+  fi
+  failed_tell "$1" "$2"
+  refuse 1 "Docker is installed, but does not start" "mend what it says; start it: systemctl start docker (or dockerd); then try again"
+}
+
+# Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker.
+install_facts() {
+  install_daemon=no
+  for install_place in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /snap/bin; do
+    [ ! -x "${OS_ROOT:-}$install_place/dockerd" ] || install_daemon=yes
+  done
+  ! command -v dockerd >/dev/null 2>&1 || install_daemon=yes
+  fact docker.installed "$install_daemon"
+  case " $(id -nG "${SUDO_USER:-$(id -un)}" 2>/dev/null) " in
+  *' docker '*) fact docker.group yes ;;
+  *) fact docker.group no ;;
+  esac
+  [ -z "${COMPOSE_VERSION:-}" ] || return 0
+  fact compose.v1 "$(docker-compose version --short 2>/dev/null </dev/null 9>&- || true)"
+  fact docker.package "$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' docker-ce docker.io 2>/dev/null 9>&- | sed -n 's/^ii *//p' | head -n 1)"
+}
