@@ -55,13 +55,14 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     with clock.step("build"):
         wanted = _prepare(host, work, facts)
     if wanted.plan.nothing:
-        trips = f"{host.round_trips} round trip{'s' if host.round_trips > 1 else ''}"
-        summary = f"{host.name}: already so, {wanted.plan.active} serves ({trips}, {clock.total():.1f} s)"
-        return Outcome(False, summary, data={"release": wanted.plan.active, "round_trips": host.round_trips})
+        return _already_so(host, wanted.plan, clock)
     for line in wanted.plan.lines():
         work.console.say("  " + line)
     with held(host, work, "deploy", wait=wait) as lock:
         name = choose_name(host, work, wanted.made.build, wanted.files, lock.facts)
+        plan_now = make_plan(wanted.files, name, lock.facts)
+        if plan_now.nothing:  # another deployment, or the end of one that was cut off, has done it meanwhile
+            return _already_so(host, plan_now, clock)
         with clock.step("ship"):
             sent = send_images(host, work, wanted.made.build, name, lock.facts)
         work.console.say(f"  {sent.summary}")
@@ -88,6 +89,12 @@ def _prepare(host: Host, work: Workspace, facts: HostFacts) -> _Wanted:
     files = release_files(work.root, work.settings, made.build)
     name = choose_name(host, work, made.build, files, facts)
     return _Wanted(replace(made, build=last_build(work.root) or made.build), files, make_plan(files, name, facts))
+
+
+def _already_so(host: Host, plan: Plan, clock: Clock) -> Outcome:
+    trips = f"{host.round_trips} round trip{'s' if host.round_trips > 1 else ''}"
+    summary = f"{host.name}: already so, {plan.active} serves ({trips}, {clock.total():.1f} s)"
+    return Outcome(False, summary, data={"release": plan.active, "round_trips": host.round_trips})
 
 
 def _summary(host: Host, work: Workspace, plan: Plan, result: Outcome, clock: Clock) -> Outcome:

@@ -57,14 +57,14 @@ def push_release(host: Host, work: Workspace, files: ReleaseFiles, name: str, fa
 
 
 def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
-    """Activate the newest release that was pushed to a host.
+    """Activate the newest release that was pushed to a host and has not come up yet.
 
     Database migrations, the new slot, its health, then the switch; the old release serves until then, and goes on
     serving when anything fails. Undo: up --release with the previous one.
     """
     with held(host, work, "up") as lock:
         require_engine(host, work, lock.facts)
-        name = release or _newest_pending(lock.facts) or _down_again(lock.facts)
+        name = release or _newest_waiting(lock.facts) or _down_again(lock.facts)
         if not name:
             if lock.facts.active:
                 return Outcome(False, f"{host.name}: already so, {lock.facts.active.name} serves")
@@ -74,8 +74,11 @@ def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
         return activate(host, lock, name)
 
 
-def _newest_pending(facts: HostFacts) -> str:
-    return next((each.name for each in reversed(facts.releases) if each.status == "pending"), "")
+def _newest_waiting(facts: HostFacts) -> str:
+    """Give the last release that was pushed after the active one and has not come up: a failed one is tried again."""
+    names = [each.name for each in facts.releases]
+    later = facts.releases[names.index(facts.active.name) + 1 :] if facts.active else facts.releases
+    return next((each.name for each in reversed(later) if each.status in ("pending", "failed")), "")
 
 
 def _down_again(facts: HostFacts) -> str:
@@ -154,6 +157,8 @@ def status(host: Host, work: Workspace) -> Outcome:
         work.console.say("  {:<10}{:<10}{:<9}{:<11}{}".format(*row))
     for release in facts.releases:
         work.console.say(f"  release {release.name}  {release.status}")
+    if facts.unfinished:
+        work.console.say(f"  an activation was cut off at {facts.unfinished}: the next deploy or up finishes or undoes it")
     if facts.value("lock").startswith("held"):
         work.console.say(f"  lock: {facts.value('lock')}")
     data = {

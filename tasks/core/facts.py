@@ -38,11 +38,15 @@ class HostContainer:
 
 @dataclass(frozen=True)
 class HostRelease:
-    """A release directory on the host, with the status from its .state file."""
+    """A release directory on the host, with the status from its .state file.
+
+    `pushed` is when it came there, seconds since the epoch by the host's clock.
+    """
 
     name: str
     status: str
     configuration_hash: str
+    pushed: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class HostFacts:
     os_fallback: tuple[str, ...]
     images: tuple[HostImage, ...]
     containers: tuple[HostContainer, ...]
-    releases: tuple[HostRelease, ...]
+    releases: tuple[HostRelease, ...]  # in the order in which they were pushed
     disks: tuple[Disk, ...]
     ports: tuple[Port, ...]
     volumes: frozenset[str]
@@ -87,6 +91,11 @@ class HostFacts:
         """The release that was last committed, if its directory is there."""
         name = self.value("active.release")
         return next((release for release in self.releases if release.name == name), None)
+
+    @property
+    def unfinished(self) -> str:
+        """The phase in which an activation was cut off; nothing while one is running."""
+        return "" if self.value("lock").startswith("held") else self.value("journal.phase")
 
     def container(self, service: str, slot: str) -> HostContainer | None:
         """Find a container by service and slot."""
@@ -134,7 +143,7 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         os_fallback=tuple(repeated.get("os_fallback", [])),
         images=tuple(_image(json.loads(text)) for text in repeated.get("image", [])),
         containers=tuple(_container(json.loads(text)) for text in repeated.get("container", [])),
-        releases=tuple(_release(text) for text in repeated.get("release", [])),
+        releases=tuple(sorted(map(_release, repeated.get("release", [])), key=lambda each: (each.pushed, each.name))),
         disks=tuple(_disk(text) for text in repeated.get("disk", [])),
         ports=tuple(_port(text) for text in repeated.get("port", [])),
         volumes=frozenset(repeated.get("volume", [])),
@@ -164,8 +173,8 @@ def _container(data: dict[str, object]) -> HostContainer:
 
 
 def _release(text: str) -> HostRelease:
-    name, status, configuration_hash = [*text.split(" "), "", ""][:3]
-    return HostRelease(name, status, configuration_hash)
+    name, status, configuration_hash, pushed = [*text.split(" "), "", "", ""][:4]
+    return HostRelease(name, status, configuration_hash, int(pushed or 0))
 
 
 def _disk(text: str) -> Disk:

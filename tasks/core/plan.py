@@ -42,12 +42,13 @@ class Plan:
     migrations: tuple[str, ...]
     unhealthy: tuple[str, ...]
     same_configuration: bool
+    unfinished: str
 
     @property
     def nothing(self) -> bool:
         """Whether a deployment has nothing to do."""
         missing = any(image.action == "ship" for image in self.images)
-        return self.same_configuration and not self.unhealthy and not missing and not self.platform
+        return self.same_configuration and not (self.unhealthy or missing or self.platform or self.unfinished)
 
     def lines(self) -> list[str]:
         """Write it for people, one change a line."""
@@ -59,6 +60,8 @@ class Plan:
         lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
         named = {"settings": self.configuration, "migrations": self.migrations, "not healthy now": self.unhealthy}
         lines += [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
+        if self.unfinished:
+            lines.append(f"an activation was cut off at {self.unfinished}: it is finished or undone first")
         if self.active and not self.same_configuration and not lines:
             lines = ["this tool's own files differ: compose/ or scripts/host/"]
         return lines
@@ -81,6 +84,7 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts) -> Plan:
         migrations=_new_migrations(files, facts),
         unhealthy=unhealthy(facts),
         same_configuration=active is not None and active.configuration_hash == files.configuration_hash,
+        unfinished=facts.unfinished,
     )
 
 

@@ -19,10 +19,10 @@ from tasks.core.secret import Secret
 from tasks.core.settings import Settings, release_environment
 
 PLATFORM = {
-    "edge": ("HTTP_PORT", "HTTPS_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "CLIENT_MAX_BODY_SIZE", "EDGE_MEMORY"),
+    "edge": ("HTTP_PORT", "HTTPS_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "EDGE_MEMORY"),
     "database": (
         "POSTGRES_USER", "POSTGRES_DB", "API_USER_UID", "API_USER_GID", "SOCKET_PERMISSIONS", "DATABASE_MEMORY",
-        "DATA_VOLUME", "SOCKET_VOLUME",
+        "DATA_PATH", "SOCKET_PATH",
     ),
 }  # fmt: skip
 """The settings that each platform service reads: with its image and compose file they are its fingerprint."""

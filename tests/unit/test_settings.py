@@ -463,7 +463,7 @@ def test_a_file_that_others_can_read_is_worth_a_warning(root: Path) -> None:
 def test_the_release_has_the_contracts_names(root: Path) -> None:
     environment = release_environment(load(root, "BACKEND_EGRESS=false\nDATA_PATH=/srv/data\nAPP_NAME=shop\n"))
     assert environment["BACKEND_INTERNAL"] == "true"
-    assert environment["DATA_VOLUME"] == "/srv/data"
+    assert environment["DATA_PATH"] == "/srv/data"
     assert environment["SOCKET_VOLUME"] == "shop_socket"
     assert (environment["ASSETS_VOLUME"], environment["CERTS_VOLUME"]) == ("shop_assets", "shop_certs")
     assert environment["DEPLOYMENT_PATH"] == "/opt/shop"
