@@ -41,7 +41,11 @@ EXAMPLES = (
     Example("unchanged"),
     Example("crash", lambda number: {"EDITION": str(number), "NODE_OPTIONS": "--require /nonexistent"}, hopeless=True),
     Example("hang", lambda number: {"EDITION": str(number), "NODE_OPTIONS": "--inspect-brk"}, hopeless=True),
-    Example("out of memory", lambda number: {"EDITION": str(number), "NODE_OPTIONS": "--max-old-space-size=1"}, hopeless=True),
+    Example(
+        "out of memory",
+        lambda number: {"EDITION": str(number), "NODE_OPTIONS": "--max-old-space-size=1"},
+        hopeless=True,
+    ),
     Example("edge frozen", lambda number: {"EDITION": str(number)}, f"docker pause {service('edge')}"),
     Example("database stopped", lambda number: {"EDITION": str(number)}, f"docker stop -t 5 {service('database')}"),
     Example("edge gone", before=f"docker rm -f {service('edge')}"),
