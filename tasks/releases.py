@@ -57,7 +57,7 @@ def push_release(host: Host, work: Workspace, files: ReleaseFiles, name: str, fa
 
 
 def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
-    """Activate the newest release that was pushed to a host and has not come up yet.
+    """Bring up the newest release that was pushed and does not serve yet.
 
     Database migrations, the new slot, its health, then the switch; the old release serves until then, and goes on
     serving when anything fails. Undo: up --release with the previous one.
@@ -75,10 +75,16 @@ def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
 
 
 def _newest_waiting(facts: HostFacts) -> str:
-    """Give the last release that was pushed after the active one and has not come up: a failed one is tried again."""
+    """Give the last release that was pushed after the active one and has not come up: a failed one is tried again.
+
+    After `down` what served comes first: a release that failed then would leave nothing that serves.
+    """
     names = [each.name for each in facts.releases]
-    later = facts.releases[names.index(facts.active.name) + 1 :] if facts.active else facts.releases
-    return next((each.name for each in reversed(later) if each.status in ("pending", "failed")), "")
+    down = "" if facts.active else _down_again(facts)
+    last = facts.active.name if facts.active else down
+    later = facts.releases[names.index(last) + 1 :] if last else facts.releases
+    waiting = ("pending",) if down else ("pending", "failed")
+    return next((each.name for each in reversed(later) if each.status in waiting), "")
 
 
 def _down_again(facts: HostFacts) -> str:
@@ -124,9 +130,9 @@ def step_times(steps: Mapping[str, object]) -> str:
 
 
 def verify(host: Host, work: Workspace) -> Outcome:
-    """Check that every container is healthy and the active release answers on the published port.
+    """Check that all containers are healthy and the published port answers.
 
-    Only reads, and never rolls back; exit code 1 when a check fails.
+    It must be the active release that answers. Only reads, and never rolls back; exit code 1 when a check fails.
     """
     with work.console.progress(f"{host.name}: verifying"):
         answer = host.run(
@@ -158,7 +164,9 @@ def status(host: Host, work: Workspace) -> Outcome:
     for release in facts.releases:
         work.console.say(f"  release {release.name}  {release.status}")
     if facts.unfinished:
-        work.console.say(f"  an activation was cut off at {facts.unfinished}: the next deploy or up finishes or undoes it")
+        work.console.say(
+            f"  an activation was cut off at {facts.unfinished}: the next deploy or up finishes or undoes it"
+        )
     if facts.value("lock").startswith("held"):
         work.console.say(f"  lock: {facts.value('lock')}")
     data = {
