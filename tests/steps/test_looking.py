@@ -62,12 +62,12 @@ def test_each_failing_line_has_its_remedy_and_the_others_are_still_looked_at(wor
     (tmp_path / "empty").mkdir()
     world.set(APP_SOURCE=str(tmp_path / "empty"))
     world.docker.programs = ()
-    state = HostState().but(clock=now(), compose_version="", docker_version="19.3").having("port=80 taken nginx")
+    state = HostState().but(clock=now(), docker_version="19.3").having("port=80 taken nginx", "disk=/ 1000 1000")
     world.answers(facts=told(state))
     outcome = doctor(world.host, world.work)
     failing = [line for line in world.console.said if line.startswith("FAIL")]
     assert [line.split("  ")[0] for line in failing] == [
-        "FAIL application", "FAIL container runtime", "FAIL docker", "FAIL compose", "FAIL port 80",
+        "FAIL application", "FAIL container runtime", "FAIL docker", "FAIL disk", "FAIL port 80",
     ]  # fmt: skip
     assert all("\n       do: " in line for line in failing)
     assert outcome.exit_code == 1

@@ -71,7 +71,7 @@ def test_push_needs_a_build(world: World) -> None:
 
 
 def test_the_newest_pending_release_comes_up(world: World) -> None:
-    state = HostState().having(release_line(OLD, "pending"), release_line(NEW, "pending"), release_line("z", "failed"))
+    state = HostState().having(release_line(OLD, "pending"), release_line(NEW, "pending"))
     world.answers(hold=told(state), hold_activate=activated(NEW))
     outcome = up(world.host, world.work)
     assert world.host.transcript == ["hold up", f"hold: activate {NEW}"]
@@ -80,6 +80,27 @@ def test_the_newest_pending_release_comes_up(world: World) -> None:
         "release": NEW, "slot": "blue", "log": "/var/log/community-tracker/x.log",
         "steps": {"start": 1200, "health": 2500, "switch": 30},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_what_was_pushed_after_the_active_release_comes_up(world: World, status: str) -> None:
+    state = serving(world.files(), OLD).having(release_line(NEW, status))
+    world.answers(hold=told(state), hold_activate=activated(NEW))
+    up(world.host, world.work)
+    assert world.host.transcript == ["hold up", f"hold: activate {NEW}"]
+
+
+def test_what_failed_before_the_active_release_stays_down(world: World) -> None:
+    state = serving(world.files(), NEW).without("release=")
+    state = state.having(release_line(OLD, "failed"), release_line(NEW, "active"))
+    world.answers(hold=told(state))
+    assert not up(world.host, world.work).changed
+
+
+def test_a_first_release_that_failed_is_tried_again(world: World) -> None:
+    world.answers(hold=told(HostState().having(release_line(OLD, "failed"))), hold_activate=activated(OLD))
+    up(world.host, world.work)
+    assert world.host.transcript == ["hold up", f"hold: activate {OLD}"]
 
 
 def test_a_named_release_comes_up(world: World) -> None:
@@ -112,7 +133,7 @@ def test_up_is_already_so(world: World) -> None:
 
 
 def test_up_brings_back_what_was_taken_down(world: World) -> None:
-    """`down` leaves the releases, the one that served retired, and no active one."""
+    """`down` leaves the releases, the one that served retired, and no active one; a failed one would serve nothing."""
     state = HostState().having(release_line(OLD, "retired"), release_line(NEW, "retired"), release_line("z", "failed"))
     world.answers(hold=told(state), hold_activate=activated(NEW))
     up(world.host, world.work)
