@@ -17,7 +17,7 @@ hold() {
 }
 
 hold_prepare() {
-  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part
+  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log"
   recover
   stray_check
   facts

@@ -20,29 +20,39 @@ prune() {
 # prune_content RELEASE: the content names of its images.
 prune_content() { sed -n 's/^image\.[a-z]*=//p' "$DEPLOYMENT_PATH/releases/$1/release.facts" 2>/dev/null || true; }
 
-# prune_order: releases that may go, first to go first: failed, then never activated, then by seq.
+# prune_order: CLASS KEY NAME of every release that counts, first to go first. Those that were activated and those that only
+# wait (class 1) are counted apart: a push must not cost a way back, nor an activation what somebody has just pushed.
 prune_order() {
   for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
     [ -d "$prune_directory" ] || continue
     prune_directory=${prune_directory%/}
     prune_name=${prune_directory##*/}
-    case $prune_name in "$(active_value release)" | "$(active_value previous)" | "${J_RELEASE:-}") continue ;; esac
     prune_seq=$(state_value "$prune_name" seq)
     case $(state_value "$prune_name" status) in
-    failed) printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
+    failed) [ "$prune_name" = "${J_RELEASE:-}" ] || printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
     pending | '') printf '1 %s %s\n' "$(stat -c %Y "$prune_directory")" "$prune_name" ;;
     *) printf '2 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
     esac
-  done | sort -k1,1n -k2,2n | sed 's/.* //'
+  done | sort -k1,1n -k2,2n
 }
 
 prune_victims() {
-  prune_count=0
-  [ "$(state_value "${J_RELEASE:-}" status)" != failed ] || prune_count=-1
-  for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    [ ! -d "$prune_directory" ] || prune_count=$((prune_count + 1))
+  prune_all=$(prune_order)
+  printf '%s\n' "$prune_all" | sed '/^1 /d' | prune_beyond
+  printf '%s\n' "$prune_all" | sed -n '/^1 /p' | prune_beyond
+}
+
+# prune_beyond: of the lines on standard input, the names beyond KEEP_RELEASES, but for those that are in use.
+prune_beyond() {
+  prune_lines=$(sed -n 's/^[0-9] [0-9]* //p')
+  prune_count=$(printf '%s' "$prune_lines" | grep -c .) || return 0
+  prune_active=$(active_value release) prune_previous=$(active_value previous)
+  printf '%s\n' "$prune_lines" | while IFS= read -r prune_name; do
+    [ "$prune_count" -gt "$KEEP_RELEASES" ] || break
+    case $prune_name in "$prune_active" | "$prune_previous" | "${J_RELEASE:-}") continue ;; esac
+    printf '%s\n' "$prune_name"
+    prune_count=$((prune_count - 1))
   done
-  [ "$prune_count" -le "$KEEP_RELEASES" ] || prune_order | head -n $((prune_count - KEEP_RELEASES))
 }
 
 prune_tags() {

@@ -155,6 +155,7 @@ fails_with() {
   run host dash activate e
   [ "$(cd "$FAKE_PATH/releases" && echo */)" = "b/ c/ d/ e/" ]
   rm "$FAKE/faults"
+  for name in w x y z; do pushed $name && touch -d "@$(printf '%d' "'$name")" "$FAKE_PATH/releases/$name"; done
   activated busybox f
-  [ "$(cd "$FAKE_PATH/releases" && echo */)" = "c/ d/ f/" ]
+  [ "$(cd "$FAKE_PATH/releases" && echo */)" = "c/ d/ f/ x/ y/ z/" ]
 }

@@ -35,7 +35,7 @@ settled() {
   ls "$FAKE/networks" | grep -qx "app-$slot"
   [ "$(ls "$FAKE/networks" | wc -l)" = 1 ]
   python3 -c 'import json,sys; seqs=[json.loads(l)["seq"] for l in open(sys.argv[1])]; assert seqs == sorted(set(seqs)), seqs' "$FAKE_PATH/history.jsonl"
-  [ -z "$(find "$FAKE_PATH" -name '.*.new' -o -name '.*.part')" ]
+  [ -z "$(find "$FAKE_PATH" -name '.*.new' -o -name '.*.part' -o -name .assets.log)" ]
 }
 
 up() { # SLOT RELEASE
