@@ -101,7 +101,13 @@ def _send(
     """Send one archive of the images; give those that did not verify, the bytes that went out, what the host said."""
     runtime = find_runtime(work).name
     for image in shipment.images:
-        work.workstation.run(builders.tag(runtime, image.content_name, image.incoming))
+        tagged = work.workstation.run(builders.tag(runtime, image.content_name, image.incoming), accept=range(256))
+        if tagged.exit_code:
+            raise ShipFailed(
+                f"{image.content_name} is neither on {host.name} nor here: it was built elsewhere",
+                detail="\n".join(tagged.talk[-3:]),
+                remedy="run: fab build",
+            )
     sent = 0
     names = ", ".join(image.name.rpartition("/")[2] for image in shipment.images)
     try:

@@ -68,9 +68,9 @@ def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
         if not name:
             if lock.facts.active:
                 return Outcome(False, f"{host.name}: already so, {lock.facts.active.name} serves")
-            raise UsageError(f"{host.name} has no release to bring up", remedy="run: fab -H HOST push-config")
+            raise UsageError(f"{host.name} has no release to bring up", remedy=f"run: fab -H {host.name} push-config")
         if name not in {each.name for each in lock.facts.releases}:
-            raise UsageError(f"{host.name} has no release {name}", remedy="fab -H HOST status lists them")
+            raise UsageError(f"{host.name} has no release {name}", remedy=f"fab -H {host.name} status lists them")
         return activate(host, lock, name)
 
 
@@ -141,7 +141,7 @@ def verify(host: Host, work: Workspace) -> Outcome:
     checks = answer.values("check")
     if not checks:
         raise HostFailed(
-            f"{host.name} has nothing to verify", detail="\n".join(answer.talk), remedy="fab -H HOST deploy"
+            f"{host.name} has nothing to verify", detail="\n".join(answer.talk), remedy=f"fab -H {host.name} deploy"
         )
     for check in checks:
         work.console.say(f"  {check}")

@@ -254,6 +254,8 @@ def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911 - o
             return str(error), f"compare the key, then: ssh-keyscan {_scanned(error.name)} >> ~/.ssh/known_hosts"
         case paramiko.PasswordRequiredException():
             return "the private key has a passphrase", "add it to an agent: ssh-add"
+        case paramiko.AuthenticationException() if "timeout" in str(error).lower():
+            return f"the login was not answered within {_CONNECT_SECONDS} s", "try again; the host may be overloaded"
         case paramiko.AuthenticationException():
             return "the login was refused (no key that it accepts)", "check the user, and authorized_keys on the host"
         case paramiko.SSHException() if "No authentication methods" in str(error):

@@ -9,7 +9,7 @@ import json
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tasks.core.bundle import host_bundle
@@ -197,6 +197,7 @@ def name_on_host(build: Build, files: ReleaseFiles, facts: HostFacts, host: str,
     for release in reversed(facts.releases):
         if release.configuration_hash == files.configuration_hash and release.status in ("pending", "failed"):
             return release.name
-    if wanted not in there or there[wanted].configuration_hash == files.configuration_hash:
-        return wanted
-    return release_name(moment, build.release.partition("-")[2])
+    while wanted in there and there[wanted].configuration_hash != files.configuration_hash:
+        wanted = release_name(moment, build.release.partition("-")[2])
+        moment += timedelta(seconds=1)
+    return wanted

@@ -74,8 +74,8 @@ No setting may have a control character or one of `` ' " ` $ \\ # ; | & < > * ? 
 Every name that is no setting belongs to the application and reaches the backend unchanged. The values are treated as
 secrets: `check-config` lists the names only, and no message, log or image has a value.
 
-- A name within two edits of a setting's (`HTP_PORT`, but also `API_KEY`, which is close to `APP_KEYS`) is refused
-  until `APP_KEYS` lists it: `APP_KEYS=API_KEY`.
+- A name within two edits of a setting's (`HTP_PORT`) is refused
+  until `APP_KEYS` lists it: `APP_KEYS=HTP_PORT`.
 - `APP_VERSION`, `DATABASE_URL`, `HOST`, `PORT` and `SLOT` are set by the deployment and refused in the file.
 - One value has less than 128 KiB, all of them together less than 1 MiB: what an environment holds.
 - A file with such values should have mode 0600 (`fab init` sees to it); otherwise there is a warning.

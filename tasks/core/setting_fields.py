@@ -204,7 +204,7 @@ class Settings(BaseModel):
         "deployment",
         "The application's own variables whose names look like a misspelt setting; without this they are refused.",
         default="",
-        example="API_KEY,LOG_PATHS",
+        example="LOG_PATHS,NODE_EVN",
     )
     deployment_path: Annotated[str, host_path()] = setting(
         "deployment",

@@ -41,8 +41,14 @@ def application_faults(own: Mapping[str, Entry], app_keys: tuple[str, ...]) -> I
         yield Fault("", "the application's variables are too large for an environment", "less than 1 MiB together")
 
 
+ORDINARY = ("API_KEY", "API_KEYS")
+"""Names that applications use every day, and that are no misspelt setting for all their likeness to one."""
+
+
 def near_miss(key: str) -> str | None:
     """Give the setting that `key` is within two edits of, in whatever case; the nearest one."""
+    if key in ORDINARY:
+        return None
     best = min(SETTINGS, key=lambda name: edit_distance(key.upper(), name))
     return best if edit_distance(key.upper(), best) <= 2 else None
 
