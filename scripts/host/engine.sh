@@ -4,14 +4,17 @@
 # Output:     facts docker.*, compose.version.
 # Exit codes: docker's own.
 
-# engine ARGUMENT...: docker; it never reads the command stream, and never gets the lock.
+# engine_quietly ARGUMENT...: docker; it never reads the command stream, and never gets the lock.
+# For callers that take its standard error as data too; `engine` is the same, and shown in verbose mode.
+engine_quietly() { docker "$@" </dev/null 9>&-; }
+
 engine() {
   is_verbose || {
-    docker "$@" </dev/null 9>&-
+    engine_quietly "$@"
     return
   }
   read_clock && engine_began=$CLOCK engine_code=0
-  docker "$@" </dev/null 9>&- || engine_code=$?
+  engine_quietly "$@" || engine_code=$?
   read_clock && say "+ docker $* (exit $engine_code, $((CLOCK - engine_began)) ms)"
   return "$engine_code"
 }
@@ -73,7 +76,7 @@ engine_facts() {
   case $engine_said in
   '' | '|'* | '<'*)
     fact docker.version ''
-    fact docker.error "$(engine info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)"
+    fact docker.error "$(engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)"
     ;;
   *) engine_info_facts "$engine_said" ;;
   esac

@@ -12,13 +12,13 @@ failure_capture() {
     containers_of "$failure_slot" '{{.ID}} {{.Label "service"}}' 2>/dev/null | while read -r failure_id failure_service; do
       printf -- '--- %s (%s) %.12s\n' "$failure_service" "$failure_slot" "$failure_id" | note
       # shellcheck disable=SC2016 # the template's own variables
-      engine inspect --format 'image {{.Config.Image}}
+      engine_quietly inspect --format 'image {{.Config.Image}}
 restarts {{.RestartCount}}
 state {{json .State}}
 mounts {{json .Mounts}}
 limits memory {{.HostConfig.Memory}} pids {{json .HostConfig.PidsLimit}}
 networks {{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$failure_id" 2>&1 | sed "s/^/$failure_service inspect: /" | note
-      engine logs --timestamps --tail 500 "$failure_id" 2>&1 | sed "s/^/$failure_service: /" | note
+      engine_quietly logs --timestamps --tail 500 "$failure_id" 2>&1 | sed "s/^/$failure_service: /" | note
     done
   done
 }
@@ -29,5 +29,5 @@ failure_show() {
   [ -n "$failure_id" ] || failure_id=$(containers_of platform '{{.ID}} {{.Label "service"}}' 2>/dev/null | sed -n "s/ $2\$//p" | head -n 1)
   [ -n "$failure_id" ] || return 0
   say "last lines of $2:"
-  engine logs --tail 20 "$failure_id" 2>&1 | say_lines '  | '
+  engine_quietly logs --tail 20 "$failure_id" 2>&1 | say_lines '  | '
 }

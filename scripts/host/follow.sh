@@ -93,7 +93,16 @@ follow_log() {
   follow_shown=$((follow_size - ${#follow_rest} + 1))
 }
 
+# Committed is committed: it serves and was verified, and only the tidying up was cut off.
 follow_lost() {
+  if [ "$(active_value release)" = "$1" ] && [ "$(value_of "$DEPLOYMENT_PATH/activation" phase)" = committed ]; then
+    say "release $1 serves; the activation was cut off while it removed the old slot, and the next task on this host does that"
+    fact result active
+    fact release "$1"
+    fact slot "$(served_slot)"
+    fact log "$ACTIVATION_LOG"
+    exit 0
+  fi
   say "the activation of release $1 ended without a result; the next task on this host finishes or undoes it"
   fact result failed
   fact release "$1"

@@ -56,7 +56,7 @@ fault_text() {
 probe() {
   [ -n "${PROBED:-}" ] || PROBED=$(container_of "$1" frontend)
   [ -n "$PROBED" ] || return 1
-  engine exec "$PROBED" /usr/local/bin/probe "$2" 2>&1
+  engine_quietly exec "$PROBED" /usr/local/bin/probe "$2" 2>&1
 }
 
 # slot_wait SLOT RELEASE: healthy, and it is the release it should be. Before its first answer it has HEALTH_TIMEOUT; once it
@@ -65,6 +65,7 @@ slot_wait() {
   PROBED='' slot_answered=no slot_failures=0
   backoff_start
   while :; do
+    [ -n "$PROBED" ] || PROBED=$(container_of "$1" frontend)
     if slot_said=$(probe "$1" /health); then
       slot_answered=yes
       slot_smoke "$1" "$2" && return 0

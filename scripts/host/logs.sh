@@ -31,12 +31,12 @@ logs_containers() {
 
 logs_services() {
   logs_containers | while read -r logs_id logs_name; do
-    engine logs --timestamps --tail "$LOGS_LINES" "$logs_id" 2>&1 | sed "s/^/$logs_name | /"
+    engine_quietly logs --timestamps --tail "$LOGS_LINES" "$logs_id" 2>&1 | sed "s/^/$logs_name | /"
   done
 }
 
 logs_service() {
   logs_id=$(logs_containers | sed -n "s/ $1\$//p" | head -n 1)
   [ -n "$logs_id" ] || refuse 1 "there is no container of service $1 here"
-  engine logs --timestamps --tail "$LOGS_LINES" "$logs_id" 2>&1
+  engine_quietly logs --timestamps --tail "$LOGS_LINES" "$logs_id" 2>&1
 }

@@ -35,7 +35,7 @@ public_url() {
 # public_release RELEASE PATH: the X-Release of the answer through the published port; a bare host has no HTTP client, so a
 # one-shot of the release's backend image asks.
 public_release() {
-  engine run --rm --network host --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
+  engine_quietly run --rm --network host --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
     --pull never --log-driver none --label "app=$APP_NAME" --label service=request --label slot=none --user "$API_USER_UID:$API_USER_GID" \
     --entrypoint /usr/local/bin/request "$(value_of "$(release_path "$1")/release.facts" image.backend)" \
     --print-header X-Release "$(public_url "$2")" 2>&1

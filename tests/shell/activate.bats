@@ -51,6 +51,19 @@ load fake/kit
   done
 }
 
+@test "verbose shows the engine's calls, and changes nothing else" {
+  for shell in $SHELLS; do
+    fresh
+    export VERBOSE=1
+    activated "$shell" one
+    pushed two more
+    run host "$shell" activate two
+    unset VERBOSE
+    [ "$status" = 0 ] && [[ $output == *'+ docker ps'* ]]
+    [ "$(serving)" = green ]
+  done
+}
+
 @test "an older release can be activated" {
   for shell in $SHELLS; do
     fresh

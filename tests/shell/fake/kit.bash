@@ -45,6 +45,7 @@ OPERATOR='it'\''s me'
 HEALTH_TIMEOUT='${TIMEOUT:-3}'
 HEALTH_RETRIES='2'
 DRAIN_SECONDS='1'
+VERBOSE='${VERBOSE:-}'
 KEEP_RELEASES='${KEEP:-5}'
 END
 }
@@ -78,7 +79,7 @@ release() {
       printf 'image.%s=app/%s:c-%s\nlayers.%s=sha256:a,sha256:%s\n' "$service" "$service" "$1" "$service" "$1"
       printf 'sha256:a,sha256:%s\n' "$1" >"$FAKE/images/app+$service:c-$1"
     done
-    parameters | sed -n "s/^\([A-Z_]*\)='\(.*\)'$/\1=\2/p" | grep -v -e OPERATOR -e TASK
+    parameters | sed -n "s/^\([A-Z_]*\)='\(.*\)'$/\1=\2/p" | grep -v -e OPERATOR -e TASK -e VERBOSE
   } >"$directory/release.facts"
   (cd "$directory" && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum >SHA256SUMS)
 }
