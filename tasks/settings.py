@@ -1,11 +1,15 @@
-"""The settings file: a first one, and what is in effect."""
+"""The settings file: a first one, and what is in effect. Neither contacts anything."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 
-from tasks import configuration
+from tasks.core.configuration import effective_configuration
+from tasks.core.errors import UsageError
 from tasks.core.protocols import Console, Outcome
+from tasks.core.setting_docs import new_env_file
 from tasks.core.workspace import Target
 
 
@@ -15,10 +19,11 @@ def init(target: Target, console: Console, *, force: bool = False) -> Outcome:
     With -H it is .env.<host>. The file has mode 0600. A file that is there is left alone and the task refused (exit
     code 2); --force keeps it under another name. Undo: delete the file.
     """
-    made = configuration.init(target.root, force=force, host=target.host)
-    for line in made.lines[:-1]:
-        console.say(line)
-    return Outcome(True, made.lines[-1], data={"path": str(made.path)})
+    written = write_settings_file(target.root, force=force, host=target.host)
+    console.say(f"written: {written.path}")
+    if written.kept:
+        console.say(f"the file that was there is now {written.kept.name}")
+    return Outcome(True, "next: fab check-config", data={"path": str(written.path)})
 
 
 def check_config(target: Target, console: Console) -> Outcome:
@@ -27,11 +32,50 @@ def check_config(target: Target, console: Console) -> Outcome:
     Settings, the application's sources and the certificates, all faults at once. With -H for that host. Changes
     nothing, contacts nothing; values of the application are not shown.
     """
-    found = configuration.check_config(
-        root=target.root, host=target.host, environ=os.environ, overrides=target.overrides
-    )
+    found = effective_configuration(root=target.root, host=target.host, environ=os.environ, overrides=target.overrides)
     for warning in found.warnings:
         console.warn(warning)
     for line in found.lines:
         console.say(line)
     return Outcome(False, "the configuration is sound", data=found.data)
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """Say which file was written, and where the one it replaced is now."""
+
+    path: Path
+    kept: Path | None = None
+
+
+def write_settings_file(root: Path, *, force: bool = False, host: str | None = None) -> SettingsFile:
+    """Write .env (with `host`, .env.<host>) anew, mode 0600, in one step.
+
+    Raises UsageError when it is there; with `force` that file is kept under another name.
+    """
+    if host is not None and (not host or "/" in host or "\0" in host or host.startswith(".")):
+        raise UsageError(f"{host!r} is not the name of a host", remedy="fab init")
+    path = root / (".env" if host is None else f".env.{host}")
+    kept = None
+    if force and os.path.lexists(path):
+        kept = _free_name(path)
+        path.rename(kept)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(
+            f"{path} is there already and was not touched",
+            remedy="edit it, or: fab init --force (keeps it under another name)",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {(error.strerror or 'failed').lower()}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        file.write(new_env_file())
+    return SettingsFile(path, kept)
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while os.path.lexists(candidate := path.with_name(f"{path.name}.kept-{number}")):
+        number += 1
+    return candidate

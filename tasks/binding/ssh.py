@@ -241,7 +241,7 @@ def failure(host: str, command: str, answer: Answer) -> DeployError:
     return error
 
 
-def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911 - one a kind of failure
+def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911, PLR0912 - one a kind of failure
     """Say in the user's words why a connection failed, and what to do about it."""
     match error:
         case paramiko.BadHostKeyException():

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import configuration
-from tasks.configuration import check_config, init
+from tasks.core import configuration
+from tasks.core.configuration import effective_configuration
 from tasks.core.errors import SettingsError, UsageError
 from tasks.core.setting_docs import new_env_file
+from tasks.settings import write_settings_file
 
 
 @pytest.fixture
@@ -20,12 +21,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def check(root: Path, host: str | None = None) -> configuration.EffectiveConfiguration:
-    return check_config(root=root, host=host, environ={"DEPLOY_DRAIN_SECONDS": "3"}, overrides={"VERBOSE": "true"})
+    return effective_configuration(
+        root=root, host=host, environ={"DEPLOY_DRAIN_SECONDS": "3"}, overrides={"VERBOSE": "true"}
+    )
 
 
 @pytest.mark.parametrize(("host", "name"), [(None, ".env"), ("web1", ".env.web1")])
 def test_init_writes_a_private_file_that_works(root: Path, host: str | None, name: str) -> None:
-    done = init(root, host=host)
+    done = write_settings_file(root, host=host)
     assert done.path == root / name
     assert done.path.read_text(encoding="utf-8") == new_env_file()
     assert done.path.stat().st_mode & 0o777 == 0o600
@@ -35,12 +38,12 @@ def test_init_writes_a_private_file_that_works(root: Path, host: str | None, nam
 def test_init_never_overwrites(root: Path) -> None:
     (root / ".env").write_text("KEY=precious\n", encoding="utf-8")
     with pytest.raises(UsageError) as caught:
-        init(root)
+        write_settings_file(root)
     assert caught.value.exit_code == 2
     assert "already" in str(caught.value)
     assert (root / ".env").read_text(encoding="utf-8") == "KEY=precious\n"
     for number in (1, 2):
-        done = init(root, force=True)
+        done = write_settings_file(root, force=True)
         assert done.kept == root / f".env.kept-{number}"
     assert (root / ".env.kept-1").read_text(encoding="utf-8") == "KEY=precious\n"
 
@@ -48,14 +51,14 @@ def test_init_never_overwrites(root: Path) -> None:
 def test_init_does_not_follow_a_link(root: Path) -> None:
     (root / ".env").symlink_to(root / "elsewhere")
     with pytest.raises(UsageError):
-        init(root)
+        write_settings_file(root)
     assert not (root / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("host", ["", "../x", "a/b", ".."])
 def test_init_refuses_strange_hosts(root: Path, host: str) -> None:
     with pytest.raises(UsageError):
-        init(root, host=host)
+        write_settings_file(root, host=host)
 
 
 def test_each_value_is_shown_with_its_source(root: Path) -> None:

@@ -1,8 +1,7 @@
-"""Write a first settings file, and show what is in effect: both on the workstation, without contacting anything."""
+"""What is in effect on the workstation: every setting with its source, the certificate, and all faults at once."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +10,8 @@ from typing import get_args
 from tasks.core.application import check_application
 from tasks.core.certificates import Certificate, read_certificate
 from tasks.core.env_files import Fault
-from tasks.core.errors import UsageError
-from tasks.core.setting_docs import new_env_file
 from tasks.core.setting_fields import SETTINGS, Group
 from tasks.core.settings import Reading, Settings, missing_paths, read_settings, refuse
-
-
-@dataclass(frozen=True)
-class Initialised:
-    """Say which file was written, and where the one it replaced is now."""
-
-    path: Path
-    kept: Path | None = None
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Say it for people, with the next command."""
-        kept = (f"the file that was there is now {self.kept.name}",) if self.kept else ()
-        return (f"written: {self.path}", *kept, "next: fab check-config")
 
 
 @dataclass(frozen=True)
@@ -94,37 +77,10 @@ class EffectiveConfiguration:
         return []
 
 
-def init(root: Path, *, force: bool = False, host: str | None = None) -> Initialised:
-    """Write .env, with every setting at its default, as a start.
-
-    With `host` it is .env.<host>. The file has mode 0600. A file that is there is left alone and the task refused
-    (exit code 2); with `force` it is kept under another name. Nothing else is touched. To undo: delete the file.
-    """
-    if host is not None and (not host or "/" in host or "\0" in host or host.startswith(".")):
-        raise UsageError(f"{host!r} is not the name of a host", remedy="fab init")
-    path = root / (".env" if host is None else f".env.{host}")
-    kept = None
-    if force and os.path.lexists(path):
-        kept = _free_name(path)
-        path.rename(kept)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise UsageError(
-            f"{path} is there already and was not touched",
-            remedy="edit it, or: fab init --force (keeps it under another name)",
-        ) from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {(error.strerror or 'failed').lower()}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-        file.write(new_env_file())
-    return Initialised(path, kept)
-
-
-def check_config(
+def effective_configuration(
     *, root: Path, host: str | None = None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
 ) -> EffectiveConfiguration:
-    """Show the effective settings, and check all that a build needs.
+    """Give the effective settings, having checked all that a build needs.
 
     Settings, the application's sources and the certificates are looked at together: SettingsError names every fault
     of all three. Nothing is changed and nothing contacted; values of the application are not shown.
@@ -169,10 +125,3 @@ def _certificate_data(certificate: Certificate | None) -> dict[str, object] | No
         "fingerprint": certificate.fingerprint,
         "self_signed": certificate.self_signed,
     }
-
-
-def _free_name(path: Path) -> Path:
-    number = 1
-    while os.path.lexists(candidate := path.with_name(f"{path.name}.kept-{number}")):
-        number += 1
-    return candidate
