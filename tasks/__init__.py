@@ -3,6 +3,7 @@
 from tasks.builds import build
 from tasks.deployment import deploy, plan
 from tasks.doctor import doctor
+from tasks.engine import install_docker
 from tasks.hosts import detect_os
 from tasks.images import ship_images
 from tasks.logs import logs
@@ -17,6 +18,7 @@ STEPS = (
     build,
     doctor,
     detect_os,
+    install_docker,
     plan,
     ship_images,
     push_config,

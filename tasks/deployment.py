@@ -9,27 +9,28 @@ from dataclasses import dataclass, field, replace
 
 from tasks.builds import Made, last_build, make_build, require_sources
 from tasks.core.facts import HostFacts
+from tasks.core.installation import Installation
 from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Host, Outcome
 from tasks.core.releases import ReleaseFiles, release_files
 from tasks.core.settings import Settings
 from tasks.core.workspace import Workspace
-from tasks.hosts import held, read_facts, require_engine
+from tasks.engine import ensure_engine, plan_installation
+from tasks.hosts import Lock, held, read_facts
 from tasks.images import send_images
 from tasks.releases import activate, choose_name, push_release, step_times
 from tasks.runtime import find_runtime
 
 
 def plan(host: Host, work: Workspace) -> Outcome:
-    """Show what a deployment would change: images, layers, configuration keys, migrations.
+    """Show what a deployment would change, and change nothing on the host.
 
-    Builds the images on the workstation; changes nothing on the host.
+    Docker, images, layers, configuration keys, migrations. Builds the images on the workstation.
     """
     require_sources(work)
     find_runtime(work)
     facts = read_facts(host, work)
-    require_engine(host, work, facts)
-    wanted = _prepare(host, work, facts)
+    wanted = _prepare(host, work, facts, plan_installation(host, work, facts))
     for line in wanted.plan.lines():
         work.console.say("  " + line)
     summary = (
@@ -43,6 +44,7 @@ def plan(host: Host, work: Workspace) -> Outcome:
 def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     """Make a host serve the application as it is here: build, ship, push, activate, verify.
 
+    Docker and Compose are installed first where they are missing (install-docker).
     Nothing to change and all healthy: says `already so`. When anything fails, the release that served goes on
     serving. Undo: up --release with the previous one.
     """
@@ -51,14 +53,16 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     find_runtime(work)
     with clock.step("connect"):
         facts = read_facts(host, work)
-    require_engine(host, work, facts)
+    installation = plan_installation(host, work, facts)
     with clock.step("build"):
-        wanted = _prepare(host, work, facts)
+        wanted = _prepare(host, work, facts, installation)
     if wanted.plan.nothing:
         return _already_so(host, wanted.plan, clock)
     for line in wanted.plan.lines():
         work.console.say("  " + line)
     with held(host, work, "deploy", wait=wait) as lock:
+        if plan_installation(host, work, lock.facts):
+            _install(host, work, lock, clock)
         name = choose_name(host, work, wanted.made.build, wanted.files, lock.facts)
         plan_now = make_plan(wanted.files, name, lock.facts)
         if plan_now.nothing:  # another deployment, or the end of one that was cut off, has done it meanwhile
@@ -82,13 +86,21 @@ class _Wanted:
     plan: Plan
 
 
-def _prepare(host: Host, work: Workspace, facts: HostFacts) -> _Wanted:
+def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Installation | None) -> _Wanted:
     made = make_build(work, facts=facts)
     if made.built:
         work.console.say(f"  built {', '.join(made.built)}")
     files = release_files(work.root, work.settings, made.build)
     name = choose_name(host, work, made.build, files, facts)
-    return _Wanted(replace(made, build=last_build(work.root) or made.build), files, make_plan(files, name, facts))
+    plan = make_plan(files, name, facts, installation.lines if installation else ())
+    return _Wanted(replace(made, build=last_build(work.root) or made.build), files, plan)
+
+
+def _install(host: Host, work: Workspace, lock: Lock, clock: Clock) -> None:
+    with clock.step("install docker"):
+        installed = ensure_engine(host, work, lock)
+    if installed:
+        work.console.say(f"  {installed.summary.removeprefix(host.name + ': ')}")
 
 
 def _already_so(host: Host, plan: Plan, clock: Clock) -> Outcome:

@@ -6,7 +6,7 @@ import getpass
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from tasks.core.errors import DeployError, Locked, UnsupportedHost
@@ -55,9 +55,12 @@ def detect_os(host: Host, work: Workspace) -> Outcome:
     return Outcome(False, f"{host.name}: {found.name}, packages by {found.package_manager}", data=data)
 
 
-def require_engine(host: Host, work: Workspace, facts: HostFacts) -> None:
-    """Refuse a host whose engine or Compose is missing, too old or of a kind that we cannot work with."""
-    if faults := missing_requirements(facts, work.settings):
+def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Collection[str] = ()) -> None:
+    """Refuse a host whose engine or Compose is missing, too old or of a kind that we cannot work with.
+
+    `coming`: what is not asked for, because it is about to be installed.
+    """
+    if faults := missing_requirements(facts, work.settings, coming=coming):
         first = faults[0]
         detail = "\n".join(f"{fault.what}: {fault.remedy}" for fault in faults)
         raise UnsupportedHost(f"{host.name} cannot run the application yet", detail=detail, remedy=first.remedy)

@@ -13,8 +13,8 @@ facts() {
   disk_facts
   path_facts
   release_facts
+  port_facts
   ! command -v docker >/dev/null 2>&1 || {
-    port_facts
     image_facts
     container_facts
     volume_facts

@@ -34,7 +34,7 @@ logged_output() { tail -n "+$LOGGED_FROM" "$INSTALL_LOG"; }
 
 # apt VERB ARGUMENT...: waits for the locks of dpkg by itself (apt 1.9.11), and here for those of the lists.
 apt() {
-  apt_what="apt-get $*"
+  apt_what="apt-get $1"
   read_clock && apt_until=$((CLOCK + PACKAGE_WAIT * 1000))
   while :; do
     apt_code=0

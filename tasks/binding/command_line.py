@@ -45,6 +45,7 @@ HELP = {
     "lines": "how many lines",
     "volumes": "remove the volumes too, and with them the data",
     "yes": "do not ask",
+    "group": "let the user use Docker without sudo, which is as good as root",
     "force": "write over what is there",
 }
 """What every option means, for `fab --help TASK`."""

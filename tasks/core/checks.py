@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
+from tasks.core.installation import Installation, needed_installation
 from tasks.core.os_release import SUPPORTED, detect
-from tasks.core.requirements import is_older
+from tasks.core.requirements import Fault, is_older
 from tasks.core.settings import Settings
 from tasks.core.units import size
 
@@ -64,17 +65,31 @@ def _tools(facts: HostFacts) -> Check:
 
 
 def _engine(facts: HostFacts, settings: Settings) -> Iterator[Check]:
-    version, compose = facts.value("docker.version"), facts.value("compose.version")
-    engine = version or facts.value("docker.error") or "not installed"
-    new_enough = bool(version) and not is_older(version, settings.min_docker_version)
+    needed = needed_installation(facts, settings)
+    found = facts.value("docker.version")
     remedy = f"install or start Docker {settings.min_docker_version} or newer: systemctl start docker"
-    yield Check("docker", new_enough, f"{engine} (required {settings.min_docker_version})", remedy)
+    yield _version("docker", found, settings.min_docker_version, needed, remedy=remedy,
+                   otherwise=facts.value("docker.error"))  # fmt: skip
     rootless = facts.value("docker.rootless") == "yes"
     yield Check("docker daemon", not rootless, "rootless" if rootless else facts.value("docker.store") or "-",
                 "use the system-wide engine")  # fmt: skip
-    has = bool(compose) and not is_older(compose, settings.min_compose_version)
+    found = facts.value("compose.version") or facts.value("compose.v1")
     remedy = f"install the Compose plugin {settings.min_compose_version} or newer"
-    yield Check("compose", has, f"{compose or 'not installed'} (required {settings.min_compose_version})", remedy)
+    yield _version("compose", found, settings.min_compose_version, needed, remedy=remedy)
+
+
+def _version(
+    name: str, found: str, required: str, needed: Installation | Fault | None, *, remedy: str, otherwise: str = ""
+) -> Check:
+    """Pass what is new enough, and what a deployment will install or start."""
+    said = found or otherwise or "not installed"
+    if isinstance(needed, Installation):
+        coming = next((line for line in needed.lines if line.startswith(f"{name}: ")), "")
+        if coming:
+            return Check(name, True, coming.removeprefix(f"{name}: "))
+    if isinstance(needed, Fault) and not found:
+        remedy = needed.remedy
+    return Check(name, bool(found) and not is_older(found, required), f"{said} (required {required})", remedy)
 
 
 def _disks(facts: HostFacts) -> Iterator[Check]:

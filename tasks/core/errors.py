@@ -9,6 +9,7 @@ DeployError                 1
 ├── UnsupportedHost         3   operating system, engine or Compose are not what we can work with
 ├── Locked                  4   somebody else is deploying
 ├── BuildFailed             1
+├── InstallFailed           1   Docker or Compose could not be installed, or does not start
 ├── ShipFailed              1   transfer or verification of images
 ├── HostFailed              1   a script on the host ended with an exit code that the caller did not accept
 └── ActivationFailed        1   the new release did not come up; the old one still serves
@@ -75,6 +76,10 @@ class Locked(DeployError):
 
 class BuildFailed(DeployError):
     """Report a failed image build, with the builder's last lines."""
+
+
+class InstallFailed(DeployError):
+    """Report a failed installation of Docker, with the command, its output and the manual way."""
 
 
 class ShipFailed(DeployError):

@@ -36,12 +36,16 @@ _FALLBACKS = {
 
 @dataclass(frozen=True)
 class OperatingSystem:
-    """A supported system: `id` is the family's ID that decides, `name` what people call it."""
+    """A supported system: `id` is the family's ID that decides, `name` what people call it.
+
+    `codename` is that of the family's release: a derivative (Linux Mint) names its parent's.
+    """
 
     id: str
     version: str
     name: str
     package_manager: str
+    codename: str = ""
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -71,7 +75,8 @@ def detect(os_release: str, fallback: Sequence[str] = ()) -> OperatingSystem | N
     version = fields.get("VERSION_ID", "")
     for family in (fields.get("ID", "").lower(), *fields.get("ID_LIKE", "").lower().split()):
         if family in _MANAGERS:
-            return _system(family, version, fields.get("PRETTY_NAME") or fields.get("NAME") or family)
+            codename = fields.get(f"{family.upper()}_CODENAME") or fields.get("VERSION_CODENAME", "")
+            return _system(family, version, fields.get("PRETTY_NAME") or fields.get("NAME") or family, codename)
     for line in fallback:
         file, _, content = line.partition(":")
         if family := _FALLBACKS.get(file.rpartition("/")[2], ""):
@@ -80,6 +85,6 @@ def detect(os_release: str, fallback: Sequence[str] = ()) -> OperatingSystem | N
     return None
 
 
-def _system(family: str, version: str, name: str) -> OperatingSystem:
+def _system(family: str, version: str, name: str, codename: str = "") -> OperatingSystem:
     manager = "yum" if (family, version.partition(".")[0]) in _YUM else _MANAGERS[family]
-    return OperatingSystem(family, version, name, manager)
+    return OperatingSystem(family, version, name, manager, codename)

@@ -43,16 +43,19 @@ class Plan:
     unhealthy: tuple[str, ...]
     same_configuration: bool
     unfinished: str
+    installation: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Whether a deployment has nothing to do."""
         missing = any(image.action == "ship" for image in self.images)
-        return self.same_configuration and not (self.unhealthy or missing or self.platform or self.unfinished)
+        waiting = self.unhealthy or missing or self.platform or self.unfinished or self.installation
+        return self.same_configuration and not waiting
 
     def lines(self) -> list[str]:
         """Write it for people, one change a line."""
-        lines = [
+        lines = list(self.installation)
+        lines += [
             f"image {image.service}: {image.layers} layers the host lacks, {size(image.size)} unpacked in all"
             for image in self.images
             if image.action == "ship"
@@ -71,8 +74,8 @@ class Plan:
         return {**asdict(self), "nothing": self.nothing}
 
 
-def make_plan(files: ReleaseFiles, release: str, facts: HostFacts) -> Plan:
-    """Compare what is wanted with what the host has."""
+def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation: tuple[str, ...] = ()) -> Plan:
+    """Compare what is wanted with what the host has; `installation` says what is missing of the engine itself."""
     active = facts.active
     return Plan(
         release=release,
@@ -85,6 +88,7 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts) -> Plan:
         unhealthy=unhealthy(facts),
         same_configuration=active is not None and active.configuration_hash == files.configuration_hash,
         unfinished=facts.unfinished,
+        installation=installation,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
@@ -28,9 +29,17 @@ def is_older(found: str, required: str) -> bool:
     return version_numbers(found) < version_numbers(required)
 
 
-def missing_requirements(facts: HostFacts, settings: Settings) -> tuple[Fault, ...]:
-    """Name everything that keeps a host from running the application, most basic first."""
-    checks = (_privilege(facts), _engine(facts, settings), _compose(facts, settings), *_ports(facts))
+def missing_requirements(facts: HostFacts, settings: Settings, *, coming: Collection[str] = ()) -> tuple[Fault, ...]:
+    """Name everything that keeps a host from running the application, most basic first.
+
+    `coming`: `engine` or `compose`, when it is about to be installed or started.
+    """
+    checks = (
+        _privilege(facts),
+        None if "engine" in coming else _engine(facts, settings),
+        None if "compose" in coming else _compose(facts, settings),
+        *_ports(facts),
+    )
     return tuple(fault for fault in checks if fault)
 
 
@@ -48,7 +57,10 @@ def _engine(facts: HostFacts, settings: Settings) -> Fault | None:
     found = facts.value("docker.version")
     if not found:
         why = facts.value("docker.error") or "docker is not installed"
-        return Fault(f"no Docker engine answers: {why}", "install and start Docker on the host: systemctl start docker")
+        return Fault(
+            f"no Docker engine answers: {why}",
+            "install and start Docker on the host: fab -H HOST install-docker, or systemctl start docker there",
+        )
     if facts.value("docker.rootless") == "yes":
         return Fault("Docker runs rootless", "use a host with the system-wide Docker engine")
     if is_older(found, settings.min_docker_version):
@@ -57,10 +69,11 @@ def _engine(facts: HostFacts, settings: Settings) -> Fault | None:
 
 
 def _compose(facts: HostFacts, settings: Settings) -> Fault | None:
-    found, required = facts.value("compose.version"), settings.min_compose_version
+    found, required = facts.value("compose.version") or facts.value("compose.v1"), settings.min_compose_version
     if not found:
         return Fault(
-            f"Docker Compose v2 is not installed, {required} required", "install the Compose plugin on the host"
+            f"Docker Compose v2 is not installed, {required} required",
+            "install the Compose plugin on the host: fab -H HOST install-docker",
         )
     if is_older(found, required):
         return Fault(f"Docker Compose {found} found, {required} required", "upgrade the Compose plugin on the host")

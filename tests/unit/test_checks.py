@@ -38,7 +38,7 @@ def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
         ({"docker.version": "", "docker.error": "permission denied"}, "docker", "permission denied", "systemctl"),
         ({"docker.version": "19.03.1"}, "docker", "19.03.1 (required 20.10.10)", "newer"),
         ({"docker.rootless": "yes"}, "docker daemon", "rootless", "system-wide"),
-        ({"compose.version": ""}, "compose", "not installed (required 2.20.0)", "plugin"),
+        ({"compose.version": "", "compose.v1": "1.29.2"}, "compose", "1.29.2 (required 2.20.0)", "plugin"),
         ({"compose.version": "2.19.9"}, "compose", "2.19.9", "2.20.0 or newer"),
         ({"path.writable": "no"}, "deployment path", "not writable", "install -d -m 0750 -o deployer"),
         ({"clock": str(int(NOW) - 3600)}, "clock", "3600 s", "set-ntp"),
