@@ -113,8 +113,8 @@ def test_names_must_match(stack: Stack, client: Container, roles: dict[str, bool
 
     Feature: production-deployment-system, Property 7: Peer authentication mapping
 
-    Turned red by: `peer` → `trust` on the first line of pg_hba.conf (others are let in); leaving the application's user
-    out of /etc/passwd in the database's Dockerfile (it is refused).
+    Turned red by: `peer` → `trust` in pg_hba.conf (others are let in), and by a line `local all nobody reject` before
+    it (nobody is refused as nobody).
     """
     _, passwd = execute(stack.container("database"), ["cat", "/etc/passwd"])
     names: dict[int, str] = {}
@@ -141,8 +141,8 @@ def test_no_password_opens(stack: Stack, client: Container, roles: dict[str, boo
 
     Feature: production-deployment-system, Property 8: Password rejection
 
-    Turned red by: `peer` → `scram-sha-256` on the first line of pg_hba.conf (the right password is accepted), and by
-    `-c listen_addresses='*'` in init-db.sh together with `reject` → `scram-sha-256`.
+    Turned red by: a line `local all alice scram-sha-256` before the first of pg_hba.conf (the right password is
+    accepted). With scram for everybody the stack does not even come up.
     """
     right = "correct horse battery staple"
     stack.query(f"ALTER ROLE alice PASSWORD '{right}'")
@@ -172,7 +172,8 @@ def test_socket_file(stack: Stack, examples: Examples) -> None:
     Feature: production-deployment-system, Property 9: Socket file creation
 
     Twelve examples are the whole space: four modes (the rule of SOCKET_PERMISSIONS), three ways to have stopped before.
-    Turned red by: leaving out `unix_socket_permissions` in init-db.sh (0777), or `unix_socket_group` (group postgres).
+    Turned red by: leaving out `unix_socket_permissions` in init-db.sh (0777), or `g=rwx` → `g=rx` in the Dockerfile.
+    Without `unix_socket_group` the stack does not even come up: the backend may not open the socket.
     """
     place = "/var/run/postgresql"
     for stop, mode in product(["kill", "stop", "remove"], ["0770", "0760", "0670", "0660"]):
