@@ -42,7 +42,7 @@ def plan(host: Host, work: Workspace) -> Outcome:
 
 
 def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
-    """Make a host serve the application as it is here: build, ship, push, activate, verify.
+    """Make a host serve the application as it is here, from build to verify.
 
     Docker and Compose are installed first where they are missing (install-docker).
     Nothing to change and all healthy: says `already so`. When anything fails, the release that served goes on

@@ -12,6 +12,8 @@ from tasks.core.requirements import Fault
 from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, held, host_parameters, read_facts, require_engine
 
+_WARNING = "warning: "
+
 
 def install_docker(host: Host, work: Workspace, *, group: bool = False) -> Outcome:
     """Install Docker and Compose on a host that lacks them, and start it.
@@ -71,6 +73,9 @@ def _install(host: Host, work: Workspace, needed: Installation, user: str) -> An
     with work.console.progress(f"{host.name}: {what}") as progress:
 
         def listen(line: str) -> None:
+            if line.startswith(_WARNING):
+                work.console.warn(line.removeprefix(_WARNING))
+                return
             progress.note(line)
             work.console.detail(line)
 
