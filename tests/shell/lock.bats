@@ -6,6 +6,7 @@ load fake/kit
 holder() {
   mkfifo "$FAKE/talk"
   { parameters && cat "$FAKE/bundle" && cat "$FAKE/talk"; } | as "$1" -s hold deploy >"$FAKE/held" 2>&1 3>&- &
+  holder=$! # a bare `wait` would also wait for bats's own timer
   exec 5>"$FAKE/talk"
   for _ in $(seq 100); do
     grep -qx ready "$FAKE/held" && return
@@ -31,7 +32,7 @@ holder_pid() { sed -n 's/.* pid=//p' "$FAKE_PATH/lock"; }
     grep -qx pong "$FAKE/held"
     echo release >&5
     exec 5>&-
-    wait
+    wait "$holder" || true
     run host "$shell" facts
     [[ $output == *lock=free* ]]
   done
@@ -46,11 +47,11 @@ holder_pid() { sed -n 's/.* pid=//p' "$FAKE_PATH/lock"; }
     run host "$shell" hold ship
     [ "$status" = 0 ]
     exec 5>&-
-    wait
+    wait "$holder" || true
     fresh
     holder "$shell"
     exec 5>&-
-    wait
+    wait "$holder" || true
     run host "$shell" hold ship
     [ "$status" = 0 ]
   done
@@ -59,12 +60,16 @@ holder_pid() { sed -n 's/.* pid=//p' "$FAKE_PATH/lock"; }
 @test "many who only ask do not make a taker fail" {
   fresh
   mkdir -p "$FAKE_PATH" && : >"$FAKE_PATH/lock"
-  for _ in $(seq 20); do within dash lock_facts >/dev/null 3>&- & done
+  askers=
+  for _ in $(seq 20); do
+    within dash lock_facts >/dev/null 3>&- &
+    askers="$askers $!"
+  done
   for _ in $(seq 10); do
     run host dash hold ship
     [ "$status" = 0 ]
   done
-  wait
+  wait $askers
 }
 
 @test "a path that cannot be made is refused with the way" {
@@ -103,6 +108,6 @@ holder_pid() { sed -n 's/.* pid=//p' "$FAKE_PATH/lock"; }
     [ "$status" = 0 ]
     [ ! -e "$FAKE/lock-leaks" ]
     exec 5>&-
-    wait
+    wait "$holder" || true
   done
 }

@@ -22,9 +22,10 @@ while not os.path.exists(stop):
 with open(seen, "w") as file:
     file.write(f"{missing} {' '.join(sorted(slots))} {looks}\n")
 END
+    reader=$!
     within "$shell" 'n=0; while [ $n -lt 50 ]; do switch_to green; switch_to blue; n=$((n + 1)); done; served_slot'
     : >"$FAKE/stop"
-    wait
+    wait "$reader"
     read -r missing first second looks <"$FAKE/seen"
     [ "$missing $first $second" = "0 blue green" ]
     [ "$looks" -gt 500 ]
