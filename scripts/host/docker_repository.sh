@@ -8,17 +8,15 @@
 # Exit codes: 1 the repository cannot be reached, or shows another key; nothing of it is left.
 
 docker_repository_add() {
+  # Somebody has set it up already: theirs, and not ours to remove.
+  ! grep -qrs download.docker.com "$APT_ROOT/etc/apt/sources.list" "$APT_ROOT/etc/apt/sources.list.d" || return 0
   command -v update-ca-certificates >/dev/null || apt_install ca-certificates ||
     package_failed 'apt-get install -y ca-certificates' $?
   repository_url=${DOCKER_REPOSITORY%% *}
   REPOSITORY_KEY=$APT_ROOT/etc/apt/keyrings/docker.asc REPOSITORY_LIST=$APT_ROOT/etc/apt/sources.list.d/docker.list
-  [ ! -e "$REPOSITORY_LIST" ] || {
-    REPOSITORY_KEY='' REPOSITORY_LIST='' # somebody has set it up already: theirs, and not ours to remove
-    return 0
-  }
   mkdir -p "$APT_ROOT/etc/apt/keyrings"
-  repository_helper=$APT_ROOT/usr/lib/apt/apt-helper
-  logged "fetching $repository_url/gpg" "$repository_helper" -o Acquire::Retries=1 download-file "$repository_url/gpg" "$REPOSITORY_KEY.new" ||
+  logged "fetching $repository_url/gpg" "$APT_ROOT/usr/lib/apt/apt-helper" -o Acquire::Retries=1 -o APT::Sandbox::User=root \
+    download-file "$repository_url/gpg" "$REPOSITORY_KEY.new" ||
     package_failed "apt-helper download-file $repository_url/gpg" $?
   repository_key_check "$REPOSITORY_KEY.new"
   chmod 644 "$REPOSITORY_KEY.new" && mv "$REPOSITORY_KEY.new" "$REPOSITORY_KEY"

@@ -4,13 +4,14 @@
 #
 # Parameters: PACKAGE_MANAGER (apt-get; others are refused), PACKAGES (those to install; empty: only start the engine),
 #             DOCKER_REPOSITORY, DOCKER_KEY (docker_repository.sh), DOCKER_USER (who joins the group docker; empty: nobody),
-#             BY_HAND (what to type instead), PACKAGE_WAIT, PROGRESS_SECONDS (packages.sh).
+#             BY_HAND (what to type instead), PACKAGE_WAIT, PROGRESS_SECONDS (packages.sh), APT_ROOT (empty but in tests).
 # Output:     log=PATH; installed=PACKAGE VERSION (repeated); started=systemd|openrc|session; group=USER; packages.sh's.
 # Exit codes: 0 the engine answers; 1 failed, said what and put back; 3 a package manager that is not served yet.
 
 install_docker() {
   : "${PACKAGE_MANAGER:=}" "${PACKAGES:=}" "${DOCKER_REPOSITORY:=}" "${DOCKER_USER:=}" "${BY_HAND:=}"
   : "${DOCKER_KEY:=}" "${PACKAGE_WAIT:=300}" "${PROGRESS_SECONDS:=4}" "${APT_ROOT:=}"
+  : "${ENGINE_LOG:=$APT_ROOT/var/log/dockerd.log}"
   [ -z "$PACKAGES" ] || install_is_served
   [ "$OUR_UID" = 0 ] || refuse 1 "installing Docker needs root, and $(id -un) may not sudo without a password" \
     "log in as root, or allow it: echo '$(id -un) ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/$(id -un)"
@@ -61,8 +62,7 @@ engine_start() {
 
 # A pid file that a dead host has left may name somebody else by now, and then the engine does not start.
 engine_start_session() {
-  ENGINE_LOG=/var/log/dockerd.log
-  for engine_pid in /run/docker.pid /run/docker/containerd/containerd.pid; do
+  for engine_pid in "$APT_ROOT/run/docker.pid" "$APT_ROOT/run/docker/containerd/containerd.pid"; do
     case $(cat "/proc/$(cat "$engine_pid" 2>/dev/null || echo none)/comm" 2>/dev/null) in
     dockerd | containerd) ;;
     *) rm -f "$engine_pid" ;;
@@ -93,7 +93,7 @@ engine_started() {
 
 # engine_failed COMMAND CODE: packages stay, because the next try starts where this one ended.
 engine_failed() {
-  if [ -n "${ENGINE_LOG:-}" ]; then
+  if [ -n "${ENGINE_PID:-}" ]; then
     failed_output=$(tail -n 20 "$ENGINE_LOG")
   elif [ -d /run/systemd/system ]; then
     failed_output=$(journalctl -u docker -n 20 --no-pager -o cat 2>/dev/null)
@@ -104,7 +104,8 @@ engine_failed() {
   refuse 1 "Docker is installed, but does not start" "mend what it says; start it: systemctl start docker (or dockerd); then try again"
 }
 
-# Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker.
+# Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker; and where
+# something is missing, candidate.PACKAGE: what the package manager would install, as far as its lists know.
 install_facts() {
   install_daemon=no
   for install_place in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /snap/bin; do
@@ -116,7 +117,10 @@ install_facts() {
   *' docker '*) fact docker.group yes ;;
   *) fact docker.group no ;;
   esac
-  [ -z "${COMPOSE_VERSION:-}" ] || return 0
-  fact compose.v1 "$(docker-compose version --short 2>/dev/null </dev/null 9>&- || true)"
+  [ "$install_daemon" = no ] || [ -z "${COMPOSE_VERSION:-}" ] || return 0
+  [ -n "${COMPOSE_VERSION:-}" ] || fact compose.v1 "$(docker-compose version --short 2>/dev/null </dev/null 9>&- || true)"
+  command -v dpkg-query >/dev/null || return 0
   fact docker.package "$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' docker-ce docker.io 2>/dev/null 9>&- | sed -n 's/^ii *//p' | head -n 1)"
+  apt-cache policy docker.io docker-ce docker-compose docker-compose-v2 docker-compose-plugin 2>/dev/null 9>&- |
+    sed -n -e 's/^\([a-z].*\):$/\1/;t keep' -e '/^  Candidate: (/d' -e '/^  Candidate: /{s///;G;s/\(.*\)\n\(.*\)/candidate.\2=\1/p;}' -e d -e ': keep' -e h
 }

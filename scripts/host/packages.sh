@@ -77,7 +77,7 @@ packages_installed() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 9>&- 
 apt_all() {
   APT_UPDATED=no
   PACKAGES_BEFORE=$(packages_installed)
-  if [ -n "$(find /var/lib/dpkg/updates -name '[0-9]*' 2>/dev/null | head -n 1)" ]; then
+  if [ -n "$(find "$APT_ROOT/var/lib/dpkg/updates" -name '[0-9]*' 2>/dev/null | head -n 1)" ]; then
     logged 'dpkg --configure -a' env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || package_failed 'dpkg --configure -a' $?
   fi
   # Where the kernel has AppArmor, the engine needs its program, and only recommends it.

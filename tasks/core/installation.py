@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
 from tasks.core.os_release import SUPPORTED, OperatingSystem, detect
-from tasks.core.packages import RELEASES, Release, release_of
+from tasks.core.packages import RELEASES, Release, release_of, with_candidates
 from tasks.core.requirements import Fault, is_older
 from tasks.core.settings import Settings
 
@@ -109,7 +109,7 @@ def _by_packages(facts: HostFacts, settings: Settings, system: OperatingSystem, 
             f"Docker is missing, and is installed by hand for now where packages come by {system.package_manager}",
             f"on the host, as root: {_other_managers(system)}; see {_BY_HAND}",
         )
-    release = release_of(system)
+    release = with_candidates(release_of(system), facts.values)
     if release is None:
         return Fault(
             f"Docker is missing, and {system.name} is too old for one that is new enough",

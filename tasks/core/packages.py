@@ -6,7 +6,9 @@ Source: the archives' own lists (deb.debian.org; archive.ubuntu.com, NAME and NA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from tasks.core.os_release import OperatingSystem
 from tasks.core.requirements import is_older
@@ -60,6 +62,23 @@ def release_of(system: OperatingSystem) -> Release | None:
         system.version != "" and not system.codename and is_older(system.version, rows[0].number)
     )
     return None if is_known_old else rows[-1]
+
+
+def with_candidates(release: Release | None, facts: Mapping[str, str]) -> Release | None:
+    """Correct the versions by what the host's own lists offer (facts candidate.PACKAGE)."""
+    if release is None:
+        return None
+    engine, compose = facts.get(f"candidate.{release.engine[0]}"), facts.get(f"candidate.{release.compose[0]}")
+    return replace(
+        release,
+        engine_version=upstream(engine) if engine else release.engine_version,
+        compose_version=upstream(compose) if compose else release.compose_version,
+    )
+
+
+def upstream(version: str) -> str:
+    """Give the program's own version of a Debian one: no epoch, nothing from the packaging."""
+    return re.split(r"[-+~]", version.rpartition(":")[2])[0]
 
 
 def _same_number(version: str, number: str) -> bool:

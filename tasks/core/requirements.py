@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from tasks.core.facts import HostFacts
 from tasks.core.settings import Settings
 
+_COMPOSE_UPGRADE = (
+    "upgrade the Compose plugin on the host: package docker-compose (Debian 13), docker-compose-v2 (Ubuntu), or "
+    "docker-compose-plugin of Docker's own repository: https://docs.docker.com/compose/install/linux/"
+)
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -64,7 +69,10 @@ def _engine(facts: HostFacts, settings: Settings) -> Fault | None:
     if facts.value("docker.rootless") == "yes":
         return Fault("Docker runs rootless", "use a host with the system-wide Docker engine")
     if is_older(found, settings.min_docker_version):
-        return Fault(f"Docker {found} found, {settings.min_docker_version} required", "upgrade Docker on the host")
+        return Fault(
+            f"Docker {found} found, {settings.min_docker_version} required",
+            "upgrade Docker on the host (its containers stop meanwhile): https://docs.docker.com/engine/install/",
+        )
     return None
 
 
@@ -76,7 +84,7 @@ def _compose(facts: HostFacts, settings: Settings) -> Fault | None:
             "install the Compose plugin on the host: fab -H HOST install-docker",
         )
     if is_older(found, required):
-        return Fault(f"Docker Compose {found} found, {required} required", "upgrade the Compose plugin on the host")
+        return Fault(f"Docker Compose {found} found, {required} required", _COMPOSE_UPGRADE)
     return None
 
 
