@@ -21,7 +21,7 @@ from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.images import DockerImage, hex_tag, image_from_json, image_on_host
 from tasks.core.protocols import Outcome, Workstation
 from tasks.core.releases import Build, release_name
-from tasks.core.settings import Settings, missing_paths, refuse
+from tasks.core.settings import Settings, missing_paths, not_there_yet, refuse
 from tasks.core.workspace import Workspace
 from tasks.runtime import find_runtime
 
@@ -74,15 +74,11 @@ class _Wanted:
 
 def require_sources(work: Workspace) -> None:
     """Refuse what cannot be built, before anything is contacted: SettingsError, ApplicationError or UsageError."""
-    refuse(missing_paths(work.settings))
+    refuse([*missing_paths(work.settings), *not_there_yet(work.settings)])
     if faults := check_application(work.settings.app_source):
         raise ApplicationError(
             "the application cannot be built", detail="\n".join(faults), remedy="see docs/application.md"
         )
-    if work.settings.build_mode == "remote":
-        raise UsageError("BUILD_MODE=remote is not there yet", remedy="set BUILD_MODE=local")
-    if work.settings.enable_https:
-        raise UsageError("ENABLE_HTTPS=true is not there yet", remedy="set ENABLE_HTTPS=false, with TLS in front of it")
 
 
 def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:

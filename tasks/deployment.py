@@ -74,7 +74,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
             push_release(host, work, wanted.files, name, lock.facts)
         with clock.step("activate"):
             result = activate(host, lock, name)
-    return _summary(host, work, wanted.plan, result, clock)
+    return _summary(host, work, plan_now, result, clock)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tasks.hosts import Lock, held, host_parameters, read_facts, require_engine
 _WARNING = "warning: "
 
 
-def install_docker(host: Host, work: Workspace, *, group: bool = False) -> Outcome:
+def install_docker(host: Host, work: Workspace, *, group: bool = False, wait: int = 0) -> Outcome:
     """Install Docker and Compose on a host that lacks them, and start it.
 
     Under the host's lock, with the host's package manager; needs root or `sudo -n`. What is there is left alone, a
@@ -25,7 +25,7 @@ def install_docker(host: Host, work: Workspace, *, group: bool = False) -> Outco
     facts = read_facts(host, work)
     if not plan_installation(host, work, facts) and not _joins(facts, group=group):
         return Outcome(False, f"{host.name}: already so, {versions(facts)}", data=_data(facts))
-    with held(host, work, "install-docker") as lock:
+    with held(host, work, "install-docker", wait=wait) as lock:
         outcome = ensure_engine(host, work, lock, group=group)
     return outcome or Outcome(False, f"{host.name}: already so, {versions(lock.facts)}", data=_data(lock.facts))
 

@@ -24,14 +24,14 @@ from tasks.hosts import held, host_parameters, require_engine
 from tasks.runtime import find_runtime
 
 
-def ship_images(host: Host, work: Workspace, *, release: str = "") -> Outcome:
+def ship_images(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outcome:
     """Send the last build's images that a host lacks, and verify them there.
 
     Under the host's lock. Gives each image its name by content and its release tag; nothing that runs is touched.
     Undo: docker rmi on the host.
     """
     made = needed_build(work.root)
-    with held(host, work, "ship-images") as lock:
+    with held(host, work, "ship-images", wait=wait) as lock:
         require_engine(host, work, lock.facts)
         name = release or made.names.get(host.name, made.release)
         sent = send_images(host, work, made, name, lock.facts)

@@ -17,7 +17,7 @@ from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, held, host_parameters, read_facts, require_engine
 
 
-def push_config(host: Host, work: Workspace, *, release: str = "") -> Outcome:
+def push_config(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outcome:
     """Write the release directory of the last build on a host.
 
     Under the host's lock. Compose files, settings and scripts, complete and checked, moved into place in one step;
@@ -25,7 +25,7 @@ def push_config(host: Host, work: Workspace, *, release: str = "") -> Outcome:
     """
     made = needed_build(work.root)
     files = release_files(work.root, work.settings, made)
-    with held(host, work, "push-config") as lock:
+    with held(host, work, "push-config", wait=wait) as lock:
         name = release or choose_name(host, work, made, files, lock.facts)
         changed = push_release(host, work, files, name, lock.facts)
     summary = f"{host.name}: pushed {name}" if changed else f"{host.name}: already so, {name} is there"
@@ -56,13 +56,13 @@ def push_release(host: Host, work: Workspace, files: ReleaseFiles, name: str, fa
     return True
 
 
-def up(host: Host, work: Workspace, *, release: str = "") -> Outcome:
+def up(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outcome:
     """Bring up the newest release that was pushed and does not serve yet.
 
     Database migrations, the new slot, its health, then the switch; the old release serves until then, and goes on
     serving when anything fails. Undo: up --release with the previous one.
     """
-    with held(host, work, "up") as lock:
+    with held(host, work, "up", wait=wait) as lock:
         require_engine(host, work, lock.facts)
         name = release or _newest_waiting(lock.facts) or _down_again(lock.facts)
         if not name:
@@ -179,7 +179,7 @@ def status(host: Host, work: Workspace) -> Outcome:
     return Outcome(False, f"{host.name}: {active.name} serves from slot {facts.value('link')}", data=data)
 
 
-def down(host: Host, work: Workspace, *, volumes: bool = False, yes: bool = False) -> Outcome:
+def down(host: Host, work: Workspace, *, volumes: bool = False, yes: bool = False, wait: int = 0) -> Outcome:
     """Stop the application and remove its containers.
 
     Under the host's lock. Data, images and releases stay, and `fab -H HOST up` brings it back; --volumes --yes also
@@ -187,7 +187,7 @@ def down(host: Host, work: Workspace, *, volumes: bool = False, yes: bool = Fals
     """
     if volumes and not yes:
         raise UsageError("--volumes removes the database's data", remedy="add --yes if that is what you want")
-    with held(host, work, "down") as lock:
+    with held(host, work, "down", wait=wait) as lock:
         if not lock.facts.containers and not (volumes and lock.facts.volumes):
             return Outcome(False, f"{host.name}: already so, nothing runs")
         answer = lock.order("down volumes" if volumes else "down")

@@ -10,6 +10,7 @@ from tasks.core.configuration import effective_configuration
 from tasks.core.errors import UsageError
 from tasks.core.protocols import Console, Outcome
 from tasks.core.setting_docs import new_env_file
+from tasks.core.settings import not_there_yet, refuse
 from tasks.core.workspace import Target
 
 
@@ -33,6 +34,7 @@ def check_config(target: Target, console: Console) -> Outcome:
     nothing, contacts nothing; values of the application are not shown.
     """
     found = effective_configuration(root=target.root, host=target.host, environ=os.environ, overrides=target.overrides)
+    refuse(not_there_yet(found.settings))
     for warning in found.warnings:
         console.warn(warning)
     for line in found.lines:

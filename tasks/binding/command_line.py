@@ -44,9 +44,9 @@ HELP = {
     "service": "all, frontend, backend, database, edge, or deploy for the last deployment",
     "lines": "how many lines",
     "volumes": "remove the volumes too, and with them the data",
-    "yes": "do not ask",
+    "yes": "needed with --volumes: yes, remove the data",
     "group": "let the user use Docker without sudo, which is as good as root",
-    "force": "write over what is there",
+    "force": "write a new file; the one that is there is kept under another name",
 }
 """What every option means, for `fab --help TASK`."""
 

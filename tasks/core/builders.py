@@ -16,7 +16,7 @@ Command = tuple[str, ...]
 
 @dataclass(frozen=True)
 class ContainerRuntime:
-    """A container runtime of the workstation (the seed's ContainerRuntime).
+    """A container runtime of the workstation (the design's ContainerRuntime).
 
     `name` is docker or finch; `build_command` and `compose_command` are what runs; `version` is the server's.
     """

@@ -10,7 +10,7 @@ from tasks.core.facts import HostFacts, HostImage
 
 @dataclass(frozen=True)
 class DockerImage:
-    """One of the four images of a release (the seed's DockerImage).
+    """One of the four images of a release (the design's DockerImage).
 
     `name` is <app>/<service>; `tag` is the first 12 hexadecimal digits of `digest`, the SHA-256 of the image's
     configuration; `layers` are diff ids in order; `input` names everything that went into it; `size` is in bytes;

@@ -101,7 +101,7 @@ def _image_change(service: str, files: ReleaseFiles, facts: HostFacts) -> ImageC
 
 
 def layers_on(facts: HostFacts) -> frozenset[str]:
-    """Give the diff ids that the host surely has: on a classic store only (DESIGN: what the host has)."""
+    """Give the diff ids that the host surely has: on a classic store only; a containerd store keeps blobs."""
     if facts.value("docker.store") == "containerd":
         return frozenset()
     return frozenset(layer for image in facts.images for layer in image.layers)

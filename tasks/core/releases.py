@@ -140,7 +140,7 @@ def release_facts(files: ReleaseFiles, release: str, created: str) -> dict[str, 
 
 
 def deployment_state(files: ReleaseFiles, release: str, created: str, host: str) -> dict[str, object]:
-    """Write release.json: the seed's DeploymentState without what changes later (status, health checks)."""
+    """Write release.json: the design's DeploymentState without what changes later (status, health checks)."""
     return {
         "schema": 1,
         "version": release,

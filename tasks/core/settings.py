@@ -177,6 +177,16 @@ def missing_paths(settings: Settings) -> list[Fault]:
     return faults
 
 
+def not_there_yet(settings: Settings) -> list[Fault]:
+    """Find settings that are described and checked, and that this version cannot carry out yet."""
+    faults = []
+    if settings.build_mode == "remote":
+        faults.append(Fault("BUILD_MODE", "remote is not there yet", "local"))
+    if settings.enable_https:
+        faults.append(Fault("ENABLE_HTTPS", "true is not there yet", "false, with TLS in front of the host"))
+    return faults
+
+
 def release_environment(settings: Settings) -> dict[str, str]:
     """Give the settings' part of a release's `.env`; no value needs quoting."""
     app = settings.app_name
@@ -210,8 +220,6 @@ def release_environment(settings: Settings) -> dict[str, str]:
         "HEALTH_TIMEOUT": str(settings.health_timeout),
         "HEALTH_RETRIES": str(settings.health_retries),
         "DRAIN_SECONDS": str(settings.drain_seconds),
-        "MIN_DOCKER_VERSION": settings.min_docker_version,
-        "MIN_COMPOSE_VERSION": settings.min_compose_version,
     }
 
 
