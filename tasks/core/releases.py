@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import io
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,7 +79,16 @@ def compose_application(values: Mapping[str, Secret]) -> bytes:
     """Write the application's settings as a compose file in JSON, `$` doubled so that nothing is interpolated."""
     environment = {name: value.reveal().replace("$", "$$") for name, value in values.items()}
     services = {service: {"environment": environment} for service in ("backend", "migrate")}
-    return json.dumps({"services": services if environment else {}}, sort_keys=True).encode() + b"\n"
+    return compose_json({"services": services if environment else {}}).encode() + b"\n"
+
+
+def compose_json(data: object) -> str:
+    """Write JSON that Compose reads, which takes it for YAML: no surrogate pairs, no control character as it stands.
+
+    Sources: RFC 8259, section 7 (what JSON escapes as a pair), YAML 1.2.2, section 5.1 (what is printable).
+    """
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+    return re.sub("[^\x20-\x7e\U00010000-\U0010ffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def fingerprint(service: str, image: DockerImage, composes: Mapping[str, bytes], environment: Mapping[str, str]) -> str:

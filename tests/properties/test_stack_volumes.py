@@ -1,13 +1,12 @@
 """The socket volume: a way to the database, so only those may have it who need it."""
 
-import json
-import re
 import string
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.core.releases import compose_json
 from tests.properties.conftest import Examples
 from tests.properties.stack import Stack, rendered
 from tests.properties.test_stack_database import hundred
@@ -34,7 +33,7 @@ def test_socket_volume_is_for_backend_and_database(stack: Stack, examples: Examp
     def holds(app: str, slot: str, own: dict[str, str], https: bool, egress: bool) -> None:
         doubled = {key: value.replace("$", "$$") for key, value in own.items()}
         services = {service: {"environment": doubled} for service in ("backend", "migrate")}
-        variables.write_text(as_compose_json({"services": services}))
+        variables.write_text(compose_json({"services": services}))
         changes = {"APP_NAME": app, "SOCKET_VOLUME": f"{app}_socket", "BACKEND_INTERNAL": "false" if egress else "true"}
         platform = ("platform.yml", "https.yml") if https else ("platform.yml",)
         config = ("--profile", "*", "config", "--format", "json")
@@ -56,12 +55,6 @@ def test_socket_volume_is_for_backend_and_database(stack: Stack, examples: Examp
     }
     assert running - {"client"} == {"database", "backend"}
     assert examples.count >= 100
-
-
-def as_compose_json(data: object) -> str:
-    """JSON that Compose's YAML reader takes: no surrogate pairs, and no control character as it stands."""
-    text = json.dumps(data, ensure_ascii=False)
-    return re.sub("[^\x20-\x7e\U00010000-\U0010ffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def mounts_socket(mount: dict[str, object]) -> bool:
