@@ -16,7 +16,7 @@ logs() {
 }
 
 logs_deployment() {
-  # shellcheck disable=SC2012 # our own names
+  # shellcheck disable=SC2010,SC2012 # our own names
   logs_newest=$(ls -t "$LOG_PATH"/*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | grep -v -e '-install-docker' | head -n 1)
   [ -n "$logs_newest" ] || refuse 1 "there is no deployment log in $LOG_PATH"
   say "$logs_newest"
