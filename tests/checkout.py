@@ -1,6 +1,7 @@
 """A clean clone of the working tree, and `fab` in it as a user would run it."""
 
 import os
+import secrets
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -61,7 +62,11 @@ class Checkout:
         file.write_text(text.replace(old, new, 1))
 
     def change_page(self, edition: str) -> None:
-        """Change one line of the frontend; the page shows it as <html data-edition>, and its script gets a new name."""
+        """Change one line of the frontend; the page shows it as <html data-edition>, and its script gets a new name.
+
+        No two calls make the same change: an image built before, by any run, would be used again.
+        """
+        edition = f"{edition} {secrets.token_hex(4)}"
         script = self.path / FRONTEND_SCRIPT
         kept = [line for line in script.read_text().splitlines() if "dataset.edition" not in line]
         script.write_text("\n".join([*kept, f"document.documentElement.dataset.edition = '{edition}'", ""]))
