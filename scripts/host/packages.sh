@@ -32,20 +32,32 @@ logged_sign() {
 
 logged_output() { tail -n "+$LOGGED_FROM" "$INSTALL_LOG"; }
 
-# apt VERB ARGUMENT...: waits for the locks of dpkg by itself (apt 1.9.11), and here for those of the lists.
+# apt VERB ARGUMENT...: waits for the locks of dpkg by itself (apt 1.9.11), and here for those of the lists; first finishes
+# what a dpkg that was killed has left, once apt says so (while another dpkg is at work it looks the same).
 apt() {
-  apt_what="apt-get $1"
+  apt_mended=no
   read_clock && apt_until=$((CLOCK + PACKAGE_WAIT * 1000))
   while :; do
     apt_code=0
-    logged "$apt_what" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none \
+    logged "apt-get $1" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 APT_LISTCHANGES_FRONTEND=none \
       apt-get -q -y -o DPkg::Lock::Timeout="$PACKAGE_WAIT" -o Dpkg::Use-Pty=0 \
       -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" || apt_code=$?
-    [ "$apt_code" != 0 ] && logged_output | grep -q -e 'Could not get lock' -e 'Unable to lock' || return "$apt_code"
-    read_clock
-    [ "$CLOCK" -lt "$apt_until" ] || return "$apt_code"
-    say "another package manager is at work on this host: waiting for it"
-    sleep 2 9>&-
+    [ "$apt_code" != 0 ] || return 0
+    apt_said=$(logged_output)
+    case $apt_said in
+    *'dpkg was interrupted'*)
+      [ "$apt_mended" = no ] || return "$apt_code"
+      apt_mended=yes
+      logged 'dpkg --configure -a' env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a || return $?
+      ;;
+    *'Could not get lock'* | *'Unable to lock'*)
+      read_clock
+      [ "$CLOCK" -lt "$apt_until" ] || return "$apt_code"
+      say "another package manager is at work on this host: waiting for it"
+      sleep 2 9>&-
+      ;;
+    *) return "$apt_code" ;;
+    esac
   done
 }
 
@@ -73,13 +85,10 @@ apt_install() {
 
 packages_installed() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 9>&- | sed -n 's/^.[^nc][^ ]* *//p'; }
 
-# apt_all: everything in PACKAGES, after what an interrupted dpkg has left.
+# apt_all: everything in PACKAGES.
 apt_all() {
   APT_UPDATED=no
   PACKAGES_BEFORE=$(packages_installed)
-  if [ -n "$(find "$APT_ROOT/var/lib/dpkg/updates" -name '[0-9]*' 2>/dev/null | head -n 1)" ]; then
-    logged 'dpkg --configure -a' env DEBIAN_FRONTEND=noninteractive dpkg --configure -a || package_failed 'dpkg --configure -a' $?
-  fi
   # Where the kernel has AppArmor, the engine needs its program, and only recommends it.
   [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || command -v apparmor_parser >/dev/null ||
     PACKAGES="$PACKAGES apparmor"
@@ -92,7 +101,8 @@ apt_all() {
 
 # package_failed COMMAND CODE: say all that helps, put back what came, and end.
 package_failed() {
-  failed_output=$(tail -n "+$LOGGED_FROM" "$INSTALL_LOG" | sed '/^[[:space:]]*$/d' | tail -n 20)
+  # Of all commands: what apt-get install cannot find, an apt-get update before it could not fetch.
+  failed_output=$(sed -e '/^[[:space:]]*$/d' -e '/^[0-9TZ:-]* + /d' "$INSTALL_LOG" | tail -n 20)
   failed_tell "$1" "$2"
   package_put_back
   refuse 1 "nothing was installed; all of the output is in $INSTALL_LOG" "$BY_HAND"

@@ -102,6 +102,16 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
   done
 }
 
+@test "what a dpkg that was killed has left is finished first" {
+  for shell in $SHELLS; do
+    bare interrupted
+    : >"$FAKE/lists"
+    run installing "$shell"
+    [ "$status" = 0 ]
+    [ "$(cut -d ' ' -f 1 "$FAKE/apt-calls" | tr '\n' ' ')" = 'install configure install ' ]
+  done
+}
+
 @test "a sign of life while the package manager is at work" {
   for shell in $SHELLS; do
     bare slow
