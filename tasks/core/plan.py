@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.releases import PLATFORM, ReleaseFiles, release_facts
-from tasks.core.units import size
+from tasks.core.units import counted, size
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Plan:
         """Write it for people, one change a line."""
         lines = list(self.installation)
         lines += [
-            f"image {image.service}: {image.layers} layers the host lacks, {size(image.size)} unpacked in all"
+            f"image {image.service}: {counted(image.layers, 'layer')} the host lacks, {size(image.size)} unpacked in all"
             for image in self.images
             if image.action == "ship"
         ]

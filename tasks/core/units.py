@@ -13,3 +13,8 @@ def size(count: float) -> str:
 def seconds(milliseconds: float) -> str:
     """Write a duration given in milliseconds."""
     return f"{milliseconds / 1000:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: 1 layer, 2 layers."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
