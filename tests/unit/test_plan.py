@@ -64,7 +64,7 @@ def test_everything_on_a_new_host(files: ReleaseFiles) -> None:
 def test_a_changed_frontend_touches_nothing_else(files: ReleaseFiles, tmp_path: Path) -> None:
     plan = planned(rendered(tmp_path, contents={"frontend": "two"}), serving(files))
     assert [image.service for image in plan.images if image.action == "ship"] == ["frontend"]
-    assert plan.lines() == ["image frontend: 1 layers the host lacks, 50.0 MB unpacked in all"]
+    assert plan.lines() == ["image frontend: 1 layer the host lacks, 50.0 MB unpacked in all"]
     assert (plan.platform, plan.migrations, plan.configuration) == ((), (), ())
     assert not plan.nothing
 
