@@ -142,11 +142,11 @@ def release_facts(files: ReleaseFiles, release: str, created: str) -> dict[str, 
         "configuration_hash": files.configuration_hash,
         "migrations": ",".join(files.migrations),
     }
-    for service, image in files.images.items():
+    for service, image in sorted(files.images.items()):
         facts[f"image.{service}"] = image.content_name
         facts[f"layers.{service}"] = ",".join(image.layers)
-    facts.update({f"application.{name}": digest for name, digest in files.application_digests.items()})
-    return facts | dict(files.environment)
+    facts.update({f"application.{name}": digest for name, digest in sorted(files.application_digests.items())})
+    return facts | dict(sorted(files.environment.items()))
 
 
 def deployment_state(files: ReleaseFiles, release: str, created: str, host: str) -> dict[str, object]:
