@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import socket
 import threading
@@ -20,6 +21,9 @@ from tasks.core.commands import parameters as parameter_lines
 from tasks.core.commands import quote
 from tasks.core.errors import ConnectionFailed, DeployError, HostFailed, Locked
 from tasks.core.protocols import Answer, Listener
+
+# What paramiko would print of a failed connection, a traceback too, is in our message already.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _CONNECT_SECONDS = 10
 _KEEPALIVE_SECONDS = 15
