@@ -111,7 +111,7 @@ class Settings(BaseModel):
         "volumes",
         "Directory of the host for the database's socket; it must exist. Empty: the named volume <APP_NAME>_socket.",
         default="",
-        example="/run/community-tracker",
+        example="/srv/community-tracker/socket",
     )
     cert_path: Annotated[str | None, certificate_path()] = setting(
         "volumes",
