@@ -12,7 +12,7 @@ import pytest
 from tests.checkout import ROOT, Checkout
 from tests.labhost import LAB, LabHost
 
-BARE, BOOKWORM, OLD = "install", "install12", "install20"
+BARE, BOOKWORM, OLD, UBUNTU, SYSTEMD = "install", "install12", "install20", "install-ubuntu", "install-systemd"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'"
 CHANGED = "ls -A /opt /var/log/community-tracker 2>/dev/null; ls /etc/apt/sources.list.d /etc/apt/keyrings; id deployer"
 
@@ -214,6 +214,47 @@ def test_an_unsupported_system_is_left_as_it_is(bare: LabHost, there: Checkout) 
         assert "ID=plan9" in done.stderr
         assert "Amazon Linux" in done.stderr
     assert bare.run(PACKAGES) + bare.run(CHANGED) == before
+
+
+def test_ubuntu_from_bare_to_the_page(there: Checkout, tmp_path: Path) -> None:
+    host = lab_up(UBUNTU, "bare-ubuntu", tmp_path)
+    target = Checkout(there.path, host)
+    assert "docker: will be installed (docker.io " in target.fab("plan").stdout
+    data = json.loads(target.fab("deploy", "--json").stdout)
+    print(f"Ubuntu 24.04, Docker {host.run('docker version --format {{.Server.Version}}').strip()}: {data['seconds']}")
+    assert page(host) == (200, data["release"])
+    assert host.run("dpkg-query -W -f '${Package}' docker-compose-v2") == "docker-compose-v2"
+    assert "already so" in target.fab("install-docker").stdout
+    assert "already so" in target.fab("deploy").stdout
+    subprocess.run([LAB / "host", "down", UBUNTU], check=True)
+
+
+# The usual server, without its engine.
+PURGE = """set -e
+systemctl stop docker.socket docker containerd
+apt-get purge -q -y docker.io docker-cli docker-compose docker-buildx containerd runc >/dev/null
+rm -rf /var/lib/docker/* /etc/docker /usr/libexec/docker
+systemctl daemon-reload
+! command -v docker"""
+
+
+def test_systemd_starts_the_engine_now_and_at_boot(there: Checkout, tmp_path: Path) -> None:
+    host = lab_up(SYSTEMD, "systemd26", tmp_path)
+    target = Checkout(there.path, host)
+    host.run(PURGE)
+    assert "installed Docker 26.1.5" in target.fab("install-docker").stdout
+    assert host.run("systemctl is-active docker; systemctl is-enabled docker").split() == ["active", "enabled"]
+    host.run("systemctl disable --now docker.socket docker")
+    assert "docker: is installed and will be started" in target.fab("plan").stdout
+    data = json.loads(target.fab("deploy", "--json").stdout)
+    assert page(host) == (200, data["release"])
+    assert host.run("systemctl is-active docker; systemctl is-enabled docker").split() == ["active", "enabled"]
+    host.run("mkdir -p /etc/docker; echo '{nonsense' >/etc/docker/daemon.json; systemctl stop docker.socket docker")
+    done = target.fab("install-docker", check=False)
+    assert done.returncode == 1
+    assert "systemctl enable --now docker" in done.stderr
+    assert "daemon.json" in done.stderr, "the journal's last lines"
+    subprocess.run([LAB / "host", "down", SYSTEMD], check=True)
 
 
 def test_debian_12_gets_docker_s_own_packages_or_is_told_how(there: Checkout, tmp_path: Path) -> None:
