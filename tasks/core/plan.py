@@ -56,7 +56,8 @@ class Plan:
         """Write it for people, one change a line."""
         lines = list(self.installation)
         lines += [
-            f"image {image.service}: {counted(image.layers, 'layer')} the host lacks, {size(image.size)} unpacked in all"
+            f"image {image.service}: {counted(image.layers, 'layer')} the host lacks, "
+            f"{size(image.size)} unpacked in all"
             for image in self.images
             if image.action == "ship"
         ]
