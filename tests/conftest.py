@@ -68,11 +68,15 @@ def deployed(checkout: Checkout, lab_host: LabHost) -> LabHost:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the engine is marked by where it is, so that --fast can leave it out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs the engine is marked by where it is, so that --fast can leave it out; `full` tests run with --full."""
     for item in items:
         if {"live", "properties"} & set(item.path.relative_to(ROOT).parts[:2]):
             item.add_marker(pytest.mark.live)
+    if not config.getoption("full"):
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -216,6 +216,7 @@ def test_an_unsupported_system_is_left_as_it_is(bare: LabHost, there: Checkout) 
     assert bare.run(PACKAGES) + bare.run(CHANGED) == before
 
 
+@pytest.mark.full
 def test_ubuntu_from_bare_to_the_page(there: Checkout, tmp_path: Path) -> None:
     host = lab_up(UBUNTU, "bare-ubuntu", tmp_path)
     target = Checkout(there.path, host)
@@ -238,6 +239,7 @@ systemctl daemon-reload
 ! command -v docker"""
 
 
+@pytest.mark.full
 def test_systemd_starts_the_engine_now_and_at_boot(there: Checkout, tmp_path: Path) -> None:
     host = lab_up(SYSTEMD, "systemd26", tmp_path)
     target = Checkout(there.path, host)
@@ -257,6 +259,7 @@ def test_systemd_starts_the_engine_now_and_at_boot(there: Checkout, tmp_path: Pa
     subprocess.run([LAB / "host", "down", SYSTEMD], check=True)
 
 
+@pytest.mark.full
 def test_debian_12_gets_docker_s_own_packages_or_is_told_how(there: Checkout, tmp_path: Path) -> None:
     """Its own Docker is 20.10, its Compose v1: not enough. Docker's repository is not reachable from everywhere."""
     host = lab_up(BOOKWORM, "bare-bookworm", tmp_path)
