@@ -71,6 +71,9 @@ def missing(facts: HostFacts) -> Missing:
 
 def needed_installation(facts: HostFacts, settings: Settings) -> Installation | Fault | None:
     """Decide what to install or start on a host, or why that cannot be; None when nothing is missing."""
+    system = detect(facts.os_release, facts.os_fallback)
+    if system is None:
+        return _unsupported(facts)
     lacks = missing(facts)
     if not (lacks.engine or lacks.compose or lacks.stopped):
         return None
@@ -78,9 +81,6 @@ def needed_installation(facts: HostFacts, settings: Settings) -> Installation | 
         return None  # too old, and said so by the requirements
     if not (lacks.engine or lacks.compose):
         return Installation("", ("engine",), lines=(_START,), by_hand="systemctl start docker")
-    system = detect(facts.os_release, facts.os_fallback)
-    if system is None:
-        return _unsupported(facts)
     if facts.value("privilege") not in ("root", "sudo"):
         return _not_allowed(facts)
     return _by_packages(facts, settings, system, lacks)
@@ -89,8 +89,8 @@ def needed_installation(facts: HostFacts, settings: Settings) -> Installation | 
 def _unsupported(facts: HostFacts) -> Fault:
     name = (facts.os_release.splitlines() or ["no os-release file"])[0]
     return Fault(
-        f"Docker is missing, and its operating system is not supported: {name}",
-        f"use one of: {', '.join(SUPPORTED)}; or install Docker and Compose by hand ({_BY_HAND})",
+        f"its operating system is not supported: {name}",
+        f"use one of: {', '.join(SUPPORTED)}",
     )
 
 
