@@ -15,7 +15,7 @@ systemctl stop 'community-*' 2>/dev/null || true
 docker ps -aq | xargs -r docker rm -fv >/dev/null
 docker volume ls -q | xargs -r docker volume rm -f >/dev/null
 docker network prune -f >/dev/null
-rm -rf /opt/community-tracker /var/log/community-tracker /opt/second /var/log/second
+rm -rf /opt/community-tracker /var/log/community-tracker /opt/guestbook /var/log/guestbook
 """
 
 
