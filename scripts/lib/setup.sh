@@ -4,7 +4,7 @@
 # Usage: cd to the repository's root, then . scripts/lib/setup.sh
 #
 # Every step says what it does, does only what is missing, and says how long that took. What was not there before is
-# written down in LEDGER, one line a thing ("package git", "path /home/me/.venv", "image lab/node:debian"), so that it can be undone.
+# written down in LEDGER, one line a thing ("package git", "path DIRECTORY/.venv", "image lab/node:debian"), so that it can be undone.
 #
 # Settings (environment):
 #   LEDGER   file to write down what was made  [none]

@@ -1,7 +1,7 @@
 """Which packages of engine and Compose each release of a distribution has, as far as we install them.
 
 Oldest first in each family; a release that is newer than all is taken for the newest.
-Source: the archives' own lists (deb.debian.org; archive.ubuntu.com, NAME and NAME-updates, universe), November 2026.
+Source: the archives' own lists (Debian's; Ubuntu's NAME and NAME-updates, universe), November 2026.
 """
 
 from __future__ import annotations
