@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from tasks.core.errors import InstallFailed, UnsupportedHost
+from tasks.core.errors import InstallFailed
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation, needed_installation
 from tasks.core.protocols import Answer, Host, Outcome
 from tasks.core.requirements import Fault
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, host_parameters, read_facts, require_engine
+from tasks.hosts import Lock, held, host_parameters, read_facts, refusal, require_engine
 
 _WARNING = "warning: "
 
@@ -34,7 +34,7 @@ def plan_installation(host: Host, work: Workspace, facts: HostFacts) -> Installa
     """Decide what has to be installed or started; refuse a host where that cannot be, or would not be enough."""
     needed = needed_installation(facts, work.settings)
     if isinstance(needed, Fault):
-        raise UnsupportedHost(f"{host.name}: {needed.what}", remedy=needed.remedy)
+        raise refusal([needed])(f"{host.name}: {needed.what}", remedy=needed.remedy)
     require_engine(host, work, facts, coming=needed.parts if needed else ())
     return needed
 

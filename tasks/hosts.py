@@ -6,14 +6,14 @@ import getpass
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from tasks.core.errors import DeployError, Locked, UnsupportedHost
+from tasks.core.errors import DeployError, HostNotReady, Locked, UnsupportedHost
 from tasks.core.facts import HostFacts, parse_facts
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Listener, Outcome
-from tasks.core.requirements import missing_requirements
+from tasks.core.requirements import Fault, missing_requirements
 from tasks.core.settings import Settings, release_environment
 from tasks.core.workspace import Workspace
 
@@ -61,9 +61,13 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Col
     `coming`: what is not asked for, because it is about to be installed.
     """
     if faults := missing_requirements(facts, work.settings, coming=coming):
-        first = faults[0]
         detail = "\n".join(f"{fault.what}: {fault.remedy}" for fault in faults)
-        raise UnsupportedHost(f"{host.name} cannot run the application yet", detail=detail, remedy=first.remedy)
+        raise refusal(faults)(f"{host.name} cannot run the application yet", detail=detail, remedy=faults[0].remedy)
+
+
+def refusal(faults: Sequence[Fault]) -> type[DeployError]:
+    """Tell a host that we cannot work with (exit code 3) from one where something has to be allowed or freed first."""
+    return UnsupportedHost if any(fault.unsupported for fault in faults) else HostNotReady
 
 
 class Lock:

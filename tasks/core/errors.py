@@ -6,6 +6,7 @@ DeployError                 1
 │   ├── ApplicationError    2   the application's sources break the contract of docs/application.md
 │   └── RuntimeMissing      2   no container runtime on the workstation, or it does not work
 ├── ConnectionFailed        1   the host could not be reached, or did not let us in
+├── HostNotReady            1   the user lacks a right there, or a port is taken: nothing was changed
 ├── UnsupportedHost         3   operating system, engine or Compose are not what we can work with
 ├── Locked                  4   somebody else is deploying
 ├── BuildFailed             1
@@ -60,6 +61,10 @@ class RuntimeMissing(UsageError):
 
 class ConnectionFailed(DeployError):
     """Report a host that cannot be reached or does not let us in."""
+
+
+class HostNotReady(DeployError):
+    """Refuse a host where something has to be allowed or freed first; nothing was changed."""
 
 
 class UnsupportedHost(DeployError):

@@ -100,6 +100,7 @@ def _not_allowed(facts: HostFacts) -> Fault:
         f"Docker or Compose is missing, and {user} may not install it: neither root nor allowed `sudo -n`",
         f"allow it: echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty), "
         "or have an administrator install Docker",
+        unsupported=False,
     )
 
 

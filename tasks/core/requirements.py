@@ -17,10 +17,14 @@ _COMPOSE_UPGRADE = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is missing or wrong, and what to do about it."""
+    """One thing that is missing or wrong, and what to do about it.
+
+    `unsupported`: it is the host's system or software, and not a right or a port.
+    """
 
     what: str
     remedy: str
+    unsupported: bool = True
 
 
 def version_numbers(text: str) -> tuple[int, ...]:
@@ -37,10 +41,12 @@ def is_older(found: str, required: str) -> bool:
 def missing_requirements(facts: HostFacts, settings: Settings, *, coming: Collection[str] = ()) -> tuple[Fault, ...]:
     """Name everything that keeps a host from running the application, most basic first.
 
-    `coming`: `engine` or `compose`, when it is about to be installed or started.
+    `coming`: `engine` or `compose`, when it is about to be installed or started. For a user without any right that is
+    the only fault: what else such a user can see is not the host's state.
     """
+    if fault := _privilege(facts):
+        return (fault,)
     checks = (
-        _privilege(facts),
         None if "engine" in coming else _engine(facts, settings),
         None if "compose" in coming else _compose(facts, settings),
         *_ports(facts),
@@ -54,7 +60,9 @@ def _privilege(facts: HostFacts) -> Fault | None:
     user = facts.value("user")
     return Fault(
         f"{user} is neither root, nor allowed `sudo -n`, nor in the group docker",
-        f"allow it: echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty)",
+        f"allow it: echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty), "
+        f"or usermod -aG docker {user} and a DEPLOYMENT_PATH that {user} may write",
+        unsupported=False,
     )
 
 
@@ -93,6 +101,7 @@ def _ports(facts: HostFacts) -> list[Fault]:
         Fault(
             f"port {port.number} is taken by {port.holder or 'another process'}",
             f"stop what listens on port {port.number}, or set HTTP_PORT or HTTPS_PORT to a free one",
+            unsupported=False,
         )
         for port in facts.ports
         if port.state == "taken"

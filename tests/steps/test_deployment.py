@@ -14,6 +14,7 @@ from tasks.core.errors import (
     ActivationFailed,
     ApplicationError,
     HostFailed,
+    HostNotReady,
     Locked,
     RuntimeMissing,
     SettingsError,
@@ -213,7 +214,7 @@ def test_the_holder_hears_from_us_and_gets_its_order_alone(world: World, monkeyp
 @pytest.mark.parametrize(
     ("changes", "what"),
     [({"docker_version": ""}, "no Docker engine"), ({"compose_version": "1.29.2"}, "1.29.2 found, 2.20.0 required"),
-     ({"docker_rootless": "yes"}, "rootless"), ({"privilege": "none"}, "NOPASSWD")],
+     ({"docker_rootless": "yes"}, "rootless")],
 )  # fmt: skip
 def test_an_unfit_host_is_refused_before_a_build(world: World, changes: dict[str, str], what: str) -> None:
     world.answers(facts=told(HostState().but(**changes)))
@@ -223,6 +224,21 @@ def test_an_unfit_host_is_refused_before_a_build(world: World, changes: dict[str
     assert what in str(caught.value)
     assert world.host.transcript == ["facts"]
     assert world.docker.verbs == ["info"]
+
+
+@pytest.mark.parametrize(
+    ("state", "what"),
+    [(HostState().but(privilege="none", docker_version="", docker_error="permission denied"), "NOPASSWD"),
+     (HostState().having("port=80 taken nginx pid 12"), "port 80 is taken by nginx pid 12")],
+)  # fmt: skip
+def test_a_host_that_is_not_ready_is_refused_before_a_build(world: World, state: HostState, what: str) -> None:
+    world.answers(facts=told(state))
+    with pytest.raises(HostNotReady, match="web1 cannot run the application yet") as caught:
+        deploy(world.host, world.work)
+    assert caught.value.exit_code == 1
+    assert what in str(caught.value)
+    assert "permission denied" not in str(caught.value)
+    assert world.host.transcript == ["facts"]
 
 
 def test_without_a_runtime_the_host_is_not_contacted(world: World) -> None:

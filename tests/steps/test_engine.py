@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.errors import InstallFailed, UnsupportedHost
+from tasks.core.errors import HostNotReady, InstallFailed, UnsupportedHost
 from tasks.core.protocols import Answer
 from tasks.deployment import deploy, plan
 from tasks.engine import install_docker
@@ -74,12 +74,10 @@ def test_somebody_else_was_faster(world: World) -> None:
     [
         (HostState(os_release=("ID=arch",), values=BARE.values), "operating system is not supported: ID=arch"),
         (HostState(os_release=("ID=rocky", "VERSION_ID=9"), values=BARE.values), "dnf install docker-ce"),
-        (BARE.but(privilege="none"), "NOPASSWD"),
         (READY.but(docker_version="19.3.0"), "Docker 19.3.0 found, 20.10.10 required"),
         (READY.but(compose_version="", compose_v1="1.29.2"), "Docker Compose 1.29.2 found, 2.20.0 required"),
         # an engine that is too old is told before a Compose is installed beside it
         (READY.but(docker_version="19.3.0", compose_version=""), "Docker 19.3.0 found, 20.10.10 required"),
-        (BARE.having("port=80 taken nginx pid 12"), "port 80 is taken by nginx"),
     ],
 )
 def test_a_host_where_it_cannot_be_is_refused_unchanged(world: World, state: HostState, said: str) -> None:
@@ -90,6 +88,24 @@ def test_a_host_where_it_cannot_be_is_refused_unchanged(world: World, state: Hos
             step(world.host, world.work)
         assert said in str(caught.value)
         assert caught.value.exit_code == 3
+        assert world.host.transcript == ["facts"], "not even the lock was taken"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (BARE.but(privilege="none"), "NOPASSWD"),
+        (BARE.having("port=80 taken nginx pid 12"), "port 80 is taken by nginx"),
+    ],
+)
+def test_a_host_that_is_not_ready_is_refused_unchanged(world: World, state: HostState, said: str) -> None:
+    for step in (install_docker, deploy, plan):
+        world.answers(facts=told(state))
+        world.host.transcript.clear()
+        with pytest.raises(HostNotReady) as caught:
+            step(world.host, world.work)
+        assert said in str(caught.value)
+        assert caught.value.exit_code == 1
         assert world.host.transcript == ["facts"], "not even the lock was taken"
 
 

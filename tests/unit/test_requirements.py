@@ -62,9 +62,19 @@ def test_a_stranger_s_port(tmp_path: Path, line: str) -> None:
 
 
 def test_all_faults_at_once_most_basic_first(tmp_path: Path) -> None:
-    state = HostState().but(privilege="none", docker_version="19.3", compose_version="1.29.2").having("port=80 taken x")
+    state = HostState().but(docker_version="19.3", compose_version="1.29.2").having("port=80 taken x")
     faults = missing_requirements(state.facts(), make_settings(tmp_path))
-    assert [fault.what.split()[0] for fault in faults] == ["deployer", "Docker", "Docker", "port"]
+    assert [fault.what.split()[0] for fault in faults] == ["Docker", "Docker", "port"]
+    assert [fault.unsupported for fault in faults] == [True, True, False]
+
+
+def test_who_may_nothing_is_told_that_alone(tmp_path: Path) -> None:
+    state = (
+        HostState().but(privilege="none", docker_version="", docker_error="permission denied").having("port=80 taken")
+    )
+    (fault,) = missing_requirements(state.facts(), make_settings(tmp_path))
+    assert fault.what.startswith("deployer is neither root")
+    assert not fault.unsupported
 
 
 @pytest.mark.parametrize(
