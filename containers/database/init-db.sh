@@ -1,7 +1,14 @@
 #!/bin/sh
-# Start PostgreSQL: make the cluster if there is none, see to the application's role and database, then become the server.
+# Start PostgreSQL on the cluster that is there: see to the application's role and database, then become the server.
+#
+# A start never makes a cluster: after a reboot, or by the engine's restart policy, an empty data volume means data that is not
+# mounted or was removed, and a new, empty database in its place would look like health. What makes one is
+# `init-db.sh --make-cluster`, which the host's script runs once, on a host that has had no database; killed at any moment it can
+# be run again, and where there is a cluster already it changes nothing.
+#
 # Runs as OS user postgres (999), with a read-only root: writes only to the data volume, the socket volume and /tmp.
 # Parameters (environment): POSTGRES_USER POSTGRES_DB API_USER_UID API_USER_GID SOCKET_PERMISSIONS
+# Arguments: --make-cluster, alone; else options for the server.
 # Exit codes: 2 refused (settings, or data that this image must not start), 1 failed, else the server's.
 
 set -eu
@@ -36,27 +43,72 @@ identity() {
 
 value() { sed -n "s/^$1=//p" "$2"; }
 
+# setting KEY: the setting that decides it.
+setting() {
+  case $1 in
+  major | flavour) echo POSTGRES_IMAGE ;;
+  user) echo POSTGRES_USER ;;
+  database) echo POSTGRES_DB ;;
+  uid) echo API_USER_UID ;;
+  esac
+}
+
+# shown KEY VALUE: for people, who know the C libraries by the distributions that have them.
+shown() {
+  case $1=$2 in
+  flavour=musl) echo 'flavour musl (Alpine)' ;;
+  flavour=glibc) echo 'flavour glibc (Debian)' ;;
+  *) echo "$1 $2" ;;
+  esac
+}
+
+# check_identity: all that differs is said at once.
 check_identity() {
   [ -f "$IDENTITY" ] || refuse "the data in the volume has no $IDENTITY: another image made it" \
     'dump it with the image that made it, and restore the dump into a fresh volume'
   identity >/tmp/identity
+  there='' asked='' settings=''
   for key in major flavour user database uid; do
     old=$(value "$key" "$IDENTITY") new=$(value "$key" /tmp/identity)
-    [ "$old" = "$new" ] || refuse "the data in the volume has $key '$old', this image and these settings have '$new'" \
-      "go back to $key '$old'; or take a backup with it, start with a fresh data volume, and restore the backup"
+    [ "$old" != "$new" ] || continue
+    there="$there${there:+, }$(shown "$key" "$old")" asked="$asked${asked:+, }$(shown "$key" "$new")"
+    case $settings in *" $(setting "$key")"*) ;; *) settings="$settings $(setting "$key")" ;; esac
   done
+  [ -z "$there" ] || refuse "the data in the volume was made with $there; this image and these settings have $asked. Nothing was touched" \
+    "to go back, give$settings the old value again; to change or upgrade, take a dump with the old one and restore it into a fresh volume"
 }
 
-# One statement a line: in single-user mode a line is a statement. "$1" is the database.
-single() { postgres --single -c log_checkpoints=off "$@" >/tmp/single 2>&1; }
-
-make_cluster() {
+# check_volume server|maker: only looks. A volume that is refused stays as it is, to the last file.
+check_volume() {
+  if [ -e "$PGDATA" ]; then
+    [ -w "$VOLUME" ] || refuse_owner
+    [ -f "$PGDATA/PG_VERSION" ] || refuse_missing "$PGDATA is no whole cluster: files of it were removed"
+    check_identity
+    return 0
+  fi
+  [ ! -e "$VOLUME/PG_VERSION" ] || refuse "$VOLUME holds a cluster of PostgreSQL $(cat "$VOLUME/PG_VERSION") that another image made" \
+    'dump it with that image, and restore the dump into a fresh volume'
   for stray in "$VOLUME"/* "$VOLUME"/.[!.]*; do
     case $stray in
     */.new-* | */.lock | */lost+found | "$VOLUME/*" | "$VOLUME/.[!.]*") ;;
     *) refuse "$stray is in the data volume, but no cluster of ours is" 'give an empty directory, or restore a backup' ;;
     esac
   done
+  [ "$1" = maker ] || refuse_missing "the data volume has no database in it, and a start makes none"
+  [ -w "$VOLUME" ] || refuse_owner
+}
+
+refuse_owner() { refuse "uid $(id -u) cannot write to the data volume" "give it to 999:999, mode 0700"; }
+
+# refuse_missing WHAT: on an empty directory where a disk is not mounted too, which may be anybody's.
+refuse_missing() {
+  refuse "$1" 'mount the data, or put its files back, then restart this container, or fab -H HOST up; if they are lost: restore a backup (docs/operating.md, "The data is not there")'
+}
+
+# One statement a line: in single-user mode a line is a statement. "$1" is the database.
+single() { postgres --single -c log_checkpoints=off "$@" >/tmp/single 2>&1; }
+
+make_cluster() {
   rm -rf "$VOLUME"/.new-*
   new=$VOLUME/.new-$$
   say 'making a new cluster'
@@ -88,22 +140,28 @@ ensure_role() {
   exit 1
 }
 
+# lock_volume server|maker: held as long as the server lives (it inherits the descriptor): two servers on one volume would destroy
+# it, and PostgreSQL's own guard does not see into another container. So the pid file of a killed server can go.
+lock_volume() {
+  exec 9>"$VOLUME/.lock"
+  flock -n 9 || refuse 'another server runs on this data' 'stop that container first'
+  check_volume "$1" # again: what another container did before it let the lock go
+}
+
 main() {
   check_settings
   umask 077
-  # Held as long as the server lives (it inherits the descriptor): two servers on one volume would destroy it, and PostgreSQL's
-  # own guard does not see into another container. So the pid file of a killed server can go.
-  exec 9>"$VOLUME/.lock" || refuse "uid $(id -u) cannot write to the data volume" "give it to 999:999, mode 0700"
-  flock -n 9 || refuse 'another server runs on this data' 'stop that container first'
-  rm -f "$PGDATA/postmaster.pid"
-  if [ -e "$PGDATA" ]; then
-    check_identity
-    ensure_role "$PGDATA"
-  else
-    [ ! -e "$VOLUME/PG_VERSION" ] || refuse "$VOLUME holds a cluster of PostgreSQL $(cat "$VOLUME/PG_VERSION") that another image made" \
-      'dump it with that image, and restore the dump into a fresh volume'
-    make_cluster
+  if [ "${1:-}" = --make-cluster ]; then
+    check_volume maker
+    [ ! -e "$PGDATA" ] || return 0
+    lock_volume maker
+    [ -e "$PGDATA" ] || make_cluster
+    return 0
   fi
+  check_volume server
+  lock_volume server
+  rm -f "$PGDATA/postmaster.pid"
+  ensure_role "$PGDATA"
   exec postgres \
     -c listen_addresses= \
     -c unix_socket_directories=/var/run/postgresql \

@@ -10,6 +10,7 @@ import { drainable } from '../src/drain'
 const rows = new Map<number, any>()
 let down = false
 let slow = 0
+let state = ''  // SQLSTATE that the server answers with
 const prisma: any = {
   $queryRaw: async () => {
     if (down) throw Object.assign(new Error('gone'), { code: 'P1001' })
@@ -17,6 +18,7 @@ const prisma: any = {
   activity: {
     findMany: async ({ where }: any) => {
       await new Promise((resolve) => setTimeout(resolve, slow))
+      if (state) throw refusal()
       return [...rows.values()].filter((row) => row.id < (where?.id.lt ?? Infinity)).reverse()
     },
     findUnique: async ({ where }: any) => rows.get(where.id) ?? null,
@@ -28,6 +30,14 @@ const prisma: any = {
 const missing = () => {
   throw Object.assign(new Error('no such row'), { code: 'P2025' })
 }
+
+// As Prisma 7 and its pg adapter wrap it.
+const refusal = () =>
+  Object.assign(new Error('Database error'), {
+    name: 'PrismaClientKnownRequestError',
+    code: 'P2039',
+    meta: { driverAdapterError: { cause: { originalCode: state } } },
+  })
 
 let server: Server
 let url: string
@@ -48,6 +58,14 @@ test('health follows the database', async () => {
   down = true
   assert.deepEqual(await send('GET', '/health'), [503, { status: 'error', database: 'down', error: 'P1001' }])
   down = false
+})
+
+test('a database that is starting up is 503, any other fault of it 500', async () => {
+  state = '57P03'
+  assert.equal((await send('GET', '/api/activities'))[0], 503)
+  state = '42P01'
+  assert.equal((await send('GET', '/api/activities'))[0], 500)
+  state = ''
 })
 
 test('an activity is added, read, changed and deleted', async () => {
