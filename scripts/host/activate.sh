@@ -5,7 +5,7 @@
 #
 # Parameters: those of the release's own release.facts; TASK, OPERATOR, VERBOSE, ACTIVATION_LOG.
 # Output:     DEPLOYMENT_PATH/activation.result, key=value: exit, result=active|failed, release, previous, slot, seq, serving (time),
-#             step=NAME MILLISECONDS (repeated), failed.service, failed.reason, failed.step, log.
+#             step=NAME MILLISECONDS (repeated), of a failure the lines of failure_result (failure.sh), log.
 # Exit codes: 0 active; 1 failed, and the old release serves.
 
 activation() {
@@ -16,7 +16,8 @@ activation() {
 
 activation_transact() {
   J_RELEASE=$1
-  STEP=begin STEPS='' COMMITTED=no SERVING='' FAILED_SERVICE='' FAILED_REASON=''
+  STEP=begin STEPS='' COMMITTED=no SERVING='' FAILED_SERVICE='' FAILED_REASON='' FAILED_NEXT=''
+  J_PREVIOUS='' J_TO='' J_SEQ='' J_LOG=${ACTIVATION_LOG:-} J_TASK=$TASK J_STARTED=$(now) J_PLATFORM='' J_FROM=none J_OPERATOR=$OPERATOR J_PHASE=started J_SESSION=$$
   trap 'activation_end $?' EXIT
   trap '' HUP PIPE
   trap 'exit 130' INT
@@ -37,7 +38,7 @@ activation_transact() {
 
 # step NAME COMMAND...: a failing command ends the script, and the trap undoes.
 step() {
-  STEP=$1
+  STEP=$1 FAILED_TRIED='' FAILED_ANSWER=''
   shift
   read_clock
   step_began=$CLOCK
@@ -52,12 +53,13 @@ step_took() {
 }
 
 activation_begin() {
-  J_FROM=$(served_slot) J_STARTED=$(now) J_SEQ=$(next_seq) J_TASK=$TASK J_OPERATOR=$(one_line "$OPERATOR")
-  J_LOG=${ACTIVATION_LOG:-} J_PLATFORM='' J_SESSION=$$
+  J_FROM=$(served_slot) J_SEQ=$(next_seq) J_OPERATOR=$(one_line "$OPERATOR")
   J_TO=$(other_slot "$J_FROM")
   [ "$J_FROM" != none ] || J_TO=blue
   J_PREVIOUS=$(active_value release)
   [ "$J_PREVIOUS" != "$J_RELEASE" ] || J_PREVIOUS=$(active_value previous)
+  [ -n "$J_PREVIOUS" ] || J_PREVIOUS=$(served_last "$J_RELEASE") # `down` keeps no record of it
+  failure_reserve
   say "release $J_RELEASE: activating into slot $J_TO (serving now: $(serving_now))"
   journal_write started
 }
@@ -65,9 +67,9 @@ activation_begin() {
 serving_now() { if [ "$J_FROM" = none ]; then printf 'nothing\n'; else printf '%s, %s\n' "$(active_value release)" "$J_FROM"; fi; }
 
 activation_check() {
-  (cd "$(release_path "$1")" && sha256sum -c SHA256SUMS >/dev/null 2>&1) || {
-    FAILED_REASON="release $1 is incomplete or was edited: its SHA256SUMS do not match"
-    say "$FAILED_REASON"
+  is_release_whole "$1" || {
+    blame '' "release $1 is incomplete or was edited: its SHA256SUMS or the modes of its secrets do not match" \
+      "fab -H HOST deploy, which writes a new one in its place"
     return 1
   }
   identity_check || return 1
@@ -76,6 +78,7 @@ activation_check() {
 
 activation_volumes() {
   volumes_ensure "$J_RELEASE" || return 1
+  identity_adopt || return 1
   slots_ensure || return 1
   slot_remove "$J_TO"
 }
@@ -87,7 +90,7 @@ activation_migrate() {
 
 # The slot and, beside it, this release's assets: neither waits for the other.
 activation_start() {
-  assets_fill "$1" "$J_TO" >"$DEPLOYMENT_PATH/.assets.log" 2>&1 &
+  activation_assets "$1" >"$DEPLOYMENT_PATH/.assets.log" 2>&1 &
   assets_pid=$! start_code=0 assets_code=0
   slot_up "$1" "$J_TO" || start_code=$?
   wait "$assets_pid" || assets_code=$?
@@ -95,9 +98,17 @@ activation_start() {
   rm -f "$DEPLOYMENT_PATH/.assets.log"
   [ "$start_code" = 0 ] || return 1
   [ "$assets_code" = 0 ] || {
-    FAILED_SERVICE=assets FAILED_REASON="the new release's assets could not be put beside the old ones"
+    blame assets "the new release's assets could not be put beside the old ones"
     return 1
   }
+}
+
+# activation_assets RELEASE: in the background, so its lines get their time, and its reason is said, where they are read.
+activation_assets() {
+  STAMPED=no
+  assets_fill "$1" "$J_TO" && return 0
+  say "assets: $FAILED_REASON"
+  return 1
 }
 
 activation_health() {
@@ -143,36 +154,37 @@ activation_succeeded() {
 
 activation_failed() {
   step_took
-  [ -n "$FAILED_REASON" ] || FAILED_REASON="step $STEP ended with exit code $1"
-  say "FAILED in step $STEP${FAILED_SERVICE:+, service $FAILED_SERVICE}: $FAILED_REASON"
+  failure_unknown "$1"
+  failure_say "in step $STEP"
   failure_capture "$J_TO"
-  [ -z "$FAILED_SERVICE" ] || failure_show "$J_TO" "$FAILED_SERVICE"
   if undo; then
-    say "put back: $(serving_text)"
+    FAILED_BACK="put back${UNDO_EXCEPT:+ (except $UNDO_EXCEPT, which stays as the failed release wanted it)}: $(serving_text)"
+    say "$FAILED_BACK"
+    serving_check
   else
-    warn "not everything could be put back; the next task on this host tries again"
+    FAILED_BACK="not everything could be put back; the next task on this host tries again"
+    warn "$FAILED_BACK"
   fi
   prune
   activation_result 1 failed
   exit 1
 }
 
-# activation_result CODE active|failed
+# activation_result CODE active|failed: what is kept of a failure first; whoever follows waits for the result alone.
 activation_result() {
-  {
-    printf 'exit=%s\n' "$1"
-    fact result "$2"
-    fact release "$J_RELEASE"
-    fact previous "$J_PREVIOUS"
-    fact slot "$(served_slot)"
-    fact seq "$J_SEQ"
-    fact serving "$SERVING"
-    printf '%s' "$STEPS"
-    [ "$2" = active ] || {
-      fact failed.step "$STEP"
-      fact failed.service "$FAILED_SERVICE"
-      fact failed.reason "$FAILED_REASON"
-    }
-    fact log "$J_LOG"
-  } | replace "$DEPLOYMENT_PATH/activation.result"
+  [ "$2" = active ] || activation_lines "$@" | failure_keep
+  activation_lines "$@" | replace "$DEPLOYMENT_PATH/activation.result"
+}
+
+activation_lines() {
+  printf 'exit=%s\n' "$1"
+  fact result "$2"
+  fact release "$J_RELEASE"
+  fact previous "$J_PREVIOUS"
+  fact slot "$(served_slot)"
+  fact seq "$J_SEQ"
+  fact serving "$SERVING"
+  printf '%s' "$STEPS"
+  [ "$2" = active ] || failure_result
+  fact log "$J_LOG"
 }

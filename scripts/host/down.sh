@@ -1,15 +1,8 @@
 # Take the application off this host: both slots, then edge and database. The data stays, unless volumes are asked for.
 #
 # Parameters: APP_NAME, DEPLOYMENT_PATH, the volumes. Argument: `volumes` removes the volumes too, with all data.
-# Output:     removed=SERVICE|VOLUME (repeated).
+# Output:     removed=SERVICE|VOLUME, kept=DIRECTORY (repeated).
 # Exit codes: 0 nothing of it runs any more; 1 something could not be removed.
-
-down() {
-  deployment_path_make
-  lock_take
-  recover 9>&-
-  down_all "${1:-no}" 9>&-
-}
 
 # The link goes first: what is half removed must not look like a slot that serves.
 down_all() {
@@ -46,14 +39,19 @@ down_state() {
 down_volumes() {
   VOLUMES=$(engine volume ls -q)
   volume_names | while IFS= read -r down_volume; do
-    case $down_volume in
-    /*) say "$down_volume is a directory of the host and stays" ;;
-    *)
-      is_volume "$down_volume" || continue
-      engine volume rm "$down_volume" >/dev/null
-      fact removed "$down_volume"
-      ;;
-    esac
+    is_volume "$down_volume" || continue
+    down_directory=$(volume_directory "$down_volume")
+    engine volume rm "$down_volume" >/dev/null
+    fact removed "$down_volume"
+    [ -z "$down_directory" ] || down_kept "$down_directory"
   done
-  rm -f "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets"
+  rm -rf "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets"
+}
+
+# down_kept DIRECTORY: a volume on DATA_PATH or SOCKET_PATH is only a name for it; the directory is its owner's.
+down_kept() {
+  down_inside=$(ls -A "$1" 2>/dev/null) && [ -z "$down_inside" ] && return 0
+  fact kept "$1"
+  say "the files in $1 stay: the directory is yours, and is never emptied or removed here"
+  say "  next, if they may go, on the host: sudo find $1 -mindepth 1 -delete"
 }

@@ -64,6 +64,18 @@ container_of() {
     --format '{{.ID}}' | head -n 1
 }
 
+engine_error() { engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1; }
+
+# engine_refuse: for a command that cannot do without the engine, and found it silent.
+engine_refuse() {
+  command -v docker >/dev/null 2>&1 || refuse 1 "Docker is not installed on this host" "fab -H HOST install-docker"
+  engine_said=$(engine_error)
+  case $engine_said in
+  *'permission denied'*) refuse 1 "$engine_said" "the same with sudo, or as a user in the group docker" ;;
+  *) refuse 1 "Docker does not answer: $engine_said" "systemctl start docker   (or dockerd), on the host" ;;
+  esac
+}
+
 engine_facts() {
   if ! command -v docker >/dev/null 2>&1; then
     fact docker.version ''
@@ -76,7 +88,7 @@ engine_facts() {
   case $engine_said in
   '' | '|'* | '<'*)
     fact docker.version ''
-    fact docker.error "$(engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)"
+    fact docker.error "$(engine_error)"
     ;;
   *) engine_info_facts "$engine_said" ;;
   esac
@@ -97,5 +109,4 @@ engine_info_facts() {
   *) fact docker.store "${engine_rest%%|*}" ;;
   esac
   case $engine_rest in *name=rootless*) fact docker.rootless yes ;; *) fact docker.rootless no ;; esac
-  case $engine_rest in *name=selinux*) fact docker.selinux yes ;; *) fact docker.selinux no ;; esac
 }

@@ -1,4 +1,5 @@
-# Tell all that the workstation needs to know, in one go; change nothing, start nothing.
+# Tell all that the workstation needs to know, in one go; change nothing, start nothing. A database that runs is asked which
+# cluster it has (`docker exec`), the log of one that does not is read.
 #
 # Parameters: APP_NAME, DEPLOYMENT_PATH, ports and volume names.
 # Output:     key=value lines, some keys repeated; see each function.
@@ -18,21 +19,39 @@ facts() {
     image_facts
     container_facts
     volume_facts
+    database_facts
   }
+  maintenance_facts
   lock_facts
 }
 
-# disk=MOUNT FREE_KIB FREE_INODES, for the deployment's directory and the engine's.
+# disk=ROLES MOUNT FREE_KIB FREE_INODES, a line a file system; - where it makes inodes as it needs them.
 disk_facts() {
+  disk_lines=$(disk_of deployment "$DEPLOYMENT_PATH" && disk_of log "$LOG_PATH" && disk_of docker "${DOCKER_ROOT:-/var/lib/docker}" &&
+    disk_of data "${DATA_PATH:-${DOCKER_ROOT:-/var/lib/docker}}" && { [ ! -d /var/lib/containerd ] || disk_of containerd /var/lib/containerd; })
   disk_done=
-  for disk_path in "$(existing_parent "$DEPLOYMENT_PATH")" "$(existing_parent "${DOCKER_ROOT:-/}")"; do
-    disk_line=$(df -Pk "$disk_path" 2>/dev/null | sed -n '$s/^.* \([0-9-][0-9-]*\)  *[0-9-]*%  *\(.*\)$/\1 \2/p')
-    [ -n "$disk_line" ] || continue
-    disk_mount=${disk_line#* }
-    case "$disk_done" in *"|$disk_mount|"*) continue ;; esac
+  printf '%s\n' "$disk_lines" | while read -r disk_role disk_kib disk_inodes disk_mount; do
+    case "$disk_done" in *"|$disk_mount|"*) continue ;; esac # told already; what is free may have changed since
     disk_done="$disk_done|$disk_mount|"
-    fact disk "$disk_mount ${disk_line%% *} $(df -Pi "$disk_path" 2>/dev/null | sed -n '$s/^.* \([0-9-][0-9-]*\)  *[0-9-]*%  *.*$/\1/p')"
+    [ -z "$disk_mount" ] || fact disk "$(disk_roles "$disk_mount" "$disk_lines") $disk_mount $disk_kib $disk_inodes"
   done
+}
+
+# disk_of ROLE PATH: ROLE FREE_KIB FREE_INODES MOUNT
+disk_of() {
+  disk_path=$(existing_parent "$2")
+  disk_line=$(df -Pk "$disk_path" 2>/dev/null | sed -n '$s/^.* \([0-9-][0-9-]*\)  *[0-9-]*%  *\(\/.*\)$/\1 \2/p')
+  [ -n "$disk_line" ] || return 0
+  # TOTAL and FREE: a total of 0 is a file system that does not count them
+  disk_inodes=$(df -Pi "$disk_path" 2>/dev/null | sed -n '$s/^.* \([1-9][0-9]*\)  *[0-9-][0-9]*  *\([0-9][0-9]*\)  *[0-9-]*%  *\/.*$/\2/p')
+  printf '%s %s %s %s\n' "$1" "${disk_line%% *}" "${disk_inodes:--}" "${disk_line#* }"
+}
+
+# disk_roles MOUNT LINES: what lies on one file system, separated by commas.
+disk_roles() {
+  printf '%s\n' "$2" | while read -r disk_role disk_kib disk_inodes disk_mount; do
+    [ "$disk_mount" != "$1" ] || printf '%s,' "$disk_role"
+  done | sed 's/,$//'
 }
 
 existing_parent() {
@@ -47,11 +66,9 @@ existing_parent() {
 path_facts() {
   if [ -d "$DEPLOYMENT_PATH" ]; then
     fact path present
-    fact path.owner "$(stat -c '%U %u:%g' "$DEPLOYMENT_PATH")"
     path_try=$DEPLOYMENT_PATH
   else
     fact path missing
-    fact path.owner ''
     path_try=$(existing_parent "$DEPLOYMENT_PATH")
   fi
   if [ -w "$path_try" ]; then fact path.writable yes; else fact path.writable no; fi
@@ -61,17 +78,28 @@ release_facts() {
   fact link "$(served_slot)"
   prefixed_lines active. "$DEPLOYMENT_PATH/active"
   prefixed_lines active_facts= "$(release_path "$(active_value release)")/release.facts"
+  prefixed_lines active_state= "$(state_path "$(active_value release)")"
   prefixed_lines journal. "$DEPLOYMENT_PATH/activation"
   prefixed_lines identity. "$DEPLOYMENT_PATH/identity"
   for release_directory in "$DEPLOYMENT_PATH"/releases/*/; do
     [ -f "$release_directory/release.facts" ] || continue
     release_directory=${release_directory%/}
     release_name=${release_directory##*/}
+    is_release_name "$release_name" || continue
     release_hash=$(value_of "$release_directory/release.facts" configuration_hash)
+    is_release_whole "$release_name" || release_hash=edited
     # never edited, so the directory's own time is when it was pushed, by this host's clock
-    fact release "$release_name $(state_value "$release_name" status) $release_hash $(stat -c %Y "$release_directory")"
+    fact release "$release_name $(state_value "$release_name" status) $release_hash $(stat -c %Y "$release_directory") $(state_value "$release_name" seq)"
   done
 }
+
+# database.fault=REASON and database.next=REMEDY, where the server has not this host's data.
+database_facts() (
+  database_fault || {
+    fact database.fault "$FAILED_REASON"
+    fact database.next "$FAILED_NEXT"
+  }
+)
 
 # prefixed_lines PREFIX FILE
 prefixed_lines() {
@@ -85,6 +113,6 @@ container_facts() {
   container_ids=$(engine ps -aq --no-trunc --filter "label=app=$APP_NAME" 2>/dev/null) || return 0
   [ -n "$container_ids" ] || return 0
   # shellcheck disable=SC2086 # one argument an id
-  engine inspect --format 'container={"service":{{json (index .Config.Labels "service")}},"slot":{{json (index .Config.Labels "slot")}},"release":{{json (index .Config.Labels "release")}},"fingerprint":{{json (index .Config.Labels "fingerprint")}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"image":{{json .Config.Image}},"id":{{json .ID}}}' \
+  engine inspect --format 'container={"service":{{json (index .Config.Labels "service")}},"slot":{{json (index .Config.Labels "slot")}},"release":{{json (index .Config.Labels "release")}},"fingerprint":{{json (index .Config.Labels "fingerprint")}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"networks":{{len .NetworkSettings.Networks}}}' \
     $container_ids 2>/dev/null || true
 }

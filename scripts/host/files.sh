@@ -7,11 +7,13 @@
 # replace PATH: standard input becomes the file's content, by rename, after it is on the disk.
 replace() {
   replace_new=${1%/*}/.${1##*/}.new
-  cat >"$replace_new" || return 1
-  own "$replace_new" || return 1
-  flush "$replace_new" || return 1
-  mv -T "$replace_new" "$1" || return 1
-  flush "${1%/*}"
+  rm -f "$replace_new" # one that was cut off may be another user's
+  if cat >"$replace_new" && own "$replace_new" && flush "$replace_new" && mv -T "$replace_new" "$1"; then
+    flush "${1%/*}"
+    return
+  fi
+  rm -f "$replace_new"
+  return 1
 }
 
 # flush PATH: on the disk when this returns: fsync of that file or directory (`sync FILE`: coreutils 8.24, busybox 1.29);
@@ -30,10 +32,13 @@ link_to() {
   flush "${2%/*}"
 }
 
-# ensure_directory PATH MODE: make it, or set its mode; the owner is the one of DEPLOYMENT_PATH.
+# ensure_directory PATH MODE: make it, or set its mode; the owner is the one of DEPLOYMENT_PATH. It appears with both, or not
+# at all: one that root was killed over would keep everyone else out. An empty one that is not ours to write is made again.
 ensure_directory() {
+  [ ! -d "$1" ] || [ -w "$1" ] || rmdir "$1" 2>/dev/null || true
   if [ ! -d "$1" ]; then
-    mkdir -p "$1" && chmod "$2" "$1" && own "$1"
+    ensure_new=${1%/*}/.${1##*/}.$$.new
+    mkdir -p "${1%/*}" && mkdir "$ensure_new" && chmod "$2" "$ensure_new" && own "$ensure_new" && mv -T "$ensure_new" "$1"
   elif [ "$(stat -c %a "$1")" != "${2#0}" ]; then
     chmod "$2" "$1"
   fi
@@ -42,7 +47,7 @@ ensure_directory() {
 # own PATH...: give what root has written to the owner of DEPLOYMENT_PATH. Anyone else can only be that owner already.
 own() {
   [ "$OUR_UID" = 0 ] || return 0
-  [ -n "${OWNER:-}" ] || OWNER=$(stat -c %u:%g "$DEPLOYMENT_PATH")
+  [ -n "${OWNER:-}" ] || OWNER=$(stat -L -c %u:%g "$DEPLOYMENT_PATH")
   [ "$OWNER" = 0:0 ] || chown -R -h "$OWNER" "$@"
 }
 

@@ -21,22 +21,6 @@ log_make() {
   ACTIVATION_LOG=$LOG_FILE
 }
 
-# log_open NAME: a new log, in LOG_FILE; where the user cannot make LOG_PATH, logs are beside the releases.
-log_open() {
-  log_directory=$LOG_PATH
-  if ! { [ -d "$log_directory" ] || log_directory_make; } 2>/dev/null || [ ! -w "$log_directory" ]; then
-    log_directory=$DEPLOYMENT_PATH/logs
-    say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
-    ensure_directory "$log_directory" 0750
-  fi
-  LOG_FILE=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$1.log
-  : >"$LOG_FILE"
-  chmod 0640 "$LOG_FILE"
-  own "$LOG_FILE"
-}
-
-log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }
-
 # launch RELEASE: sets ACTIVATION_PID, and ACTIVATION_UNIT where systemd runs it: a child of ours would die at logout under
 # KillUserProcesses. A unit does not inherit a descriptor, so the lock goes over as standard input.
 launch() {
@@ -107,7 +91,8 @@ follow_lost() {
   fact result failed
   fact release "$1"
   fact slot "$(served_slot)"
-  fact failed.reason "the activation ended without a result, in phase $(value_of "$DEPLOYMENT_PATH/activation" phase)"
+  follow_full=$(J_LOG=$ACTIVATION_LOG && failure_disks)
+  fact failed.reason "the activation ended without a result, in phase $(value_of "$DEPLOYMENT_PATH/activation" phase)${follow_full:+: $follow_full}"
   fact log "$ACTIVATION_LOG"
   exit 1
 }

@@ -22,8 +22,19 @@ time=$(now)
 END
 }
 
+# active_repair: what serves is the link, and `active` follows it: also when somebody has removed it.
+active_repair() {
+  [ ! -f "$DEPLOYMENT_PATH/active" ] && [ "$(served_slot)" != none ] && command -v docker >/dev/null 2>&1 || return 0
+  repair_release=$(containers_of "$(served_slot)" '{{.Label "release"}}' | sed '/^$/d' | head -n 1)
+  is_release_name "$repair_release" && [ -d "$(release_path "$repair_release")" ] || return 0
+  repair_seq=$(history_last)
+  active_write "$repair_release" '' "$(served_slot)" "${repair_seq:-0}" || return 1
+  links_repair
+  say "the record of what serves was missing: release $repair_release serves from slot $(served_slot), written again"
+}
+
 state_path() { printf '%s/releases/%s.state\n' "$DEPLOYMENT_PATH" "$1"; }
-state_value() { value_of "$DEPLOYMENT_PATH/releases/$1.state" "$2"; }
+state_value() { value_of "$(state_path "$1")" "$2"; }
 
 # state_write RELEASE STATUS SEQ SLOT [HEALTH LINES]
 state_write() {
@@ -57,13 +68,23 @@ next_seq() {
 # nothing; a line that a power cut has torn is dropped.
 history_add() {
   [ "$(history_last)" != "$J_SEQ" ] || return 0
+  # One that is there and cannot be read must not be replaced by a single line.
+  history_kept=$([ ! -f "$DEPLOYMENT_PATH/history.jsonl" ] || sed -n '/^{.*}$/p' "$DEPLOYMENT_PATH/history.jsonl") || return 1
   {
-    sed -n '/^{.*}$/p' "$DEPLOYMENT_PATH/history.jsonl" 2>/dev/null || true
+    [ -z "$history_kept" ] || printf '%s\n' "$history_kept"
     json_object seq# "$J_SEQ" time "$(now)" started "$J_STARTED" task "$J_TASK" operator "$J_OPERATOR" \
       release "$J_RELEASE" previous "$J_PREVIOUS" slot "$J_TO" result "$1" \
       service "${2:-}" reason "${3:-}" log "$J_LOG"
     printf '\n'
   } | replace "$DEPLOYMENT_PATH/history.jsonl"
+}
+
+# history_show LINES: the newest, oldest of them first.
+history_show() {
+  case $1 in '' | *[!0-9]*) refuse 2 "not a number of lines: $1" ;; esac
+  require_readable
+  [ -f "$DEPLOYMENT_PATH/history.jsonl" ] || return 0
+  tail -n "$1" "$DEPLOYMENT_PATH/history.jsonl" | sed 's/^/history=/'
 }
 
 # links_repair: current and previous, for people, as `active` says.

@@ -1,6 +1,8 @@
 # Hold the lock for a workstation: take it, put right what was cut off, tell the facts, then obey one line at a time.
 #
-# Parameters: all. Argument: TASK. Standard input, after `ready`: ping | activate RELEASE | down [volumes] | release.
+# Parameters: all. Argument: TASK. Standard input, after `ready`: ping | activate RELEASE | rollback [RELEASE] | down [volumes] |
+#             prune | backup | restore NAME | restore-forget | resolve-migration NAME rolled-back|applied |
+#             maintenance on [MESSAGE]|off | release.
 # Output:     locked=yes; recovered=... (recover.sh); the facts; facts.end=yes; ready; pong; results.
 # Exit codes: 0 released, or 60 s of silence; 1 cannot; 4 locked by another; else the command's own.
 
@@ -17,7 +19,7 @@ hold() {
 }
 
 hold_prepare() {
-  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log"
+  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log" 2>/dev/null || true # root's may stay
   recover
   stray_check
   facts
@@ -38,17 +40,21 @@ hold_obey() {
   case $HOLD_LINE in
   ping) printf 'pong\n' ;;
   'activate '*) activate "${HOLD_LINE#activate }" ;;
+  rollback) rollback '' ;;
+  'rollback '*) rollback "${HOLD_LINE#rollback }" ;;
+  prune) prune_failed_too 9>&- ;;
+  backup) backup 9>&- ;;
+  restore-forget) restore_forget 9>&- ;;
+  'restore '*) restore "${HOLD_LINE#restore }" 9>&- ;;
+  'resolve-migration '*)
+    hold_words=${HOLD_LINE#resolve-migration }
+    resolve_migration "${hold_words% *}" "${hold_words##* }" 9>&-
+    ;;
+  'maintenance on') maintenance on '' 9>&- ;;
+  'maintenance on '*) maintenance on "${HOLD_LINE#maintenance on }" 9>&- ;;
+  'maintenance off') maintenance off 9>&- ;;
   down) down_all no 9>&- ;;
   'down volumes') down_all volumes 9>&- ;;
   *) refuse 2 "hold: not a command: $HOLD_LINE" ;;
   esac
-}
-
-# activate_by_hand RELEASE: the same without a workstation.
-activate_by_hand() {
-  deployment_path_make
-  lock_take
-  recover 9>&-
-  stray_check 9>&-
-  activate "$1"
 }

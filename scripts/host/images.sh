@@ -58,26 +58,21 @@ images_check() {
     $(printf '%s\n' "$images_wanted" | sed 's/ .*//') 2>/dev/null) || images_found=
   [ "$images_found" = "$(printf '%s\n' "$images_wanted" | sed 's/.* //')" ] && return 0
   images_blame "$1"
-  say "  next: fab -H HOST ship-images"
-  return 1
 }
 
 # images_blame RELEASE: which one it is; slower, so only asked when one is.
 images_blame() {
   for image_service in frontend backend database edge; do
-    image_name=$(value_of "$(release_path "$1")/release.facts" "image.$image_service")
-    [ "$(image_layers "$image_name")" = "$(value_of "$(release_path "$1")/release.facts" "layers.$image_service")" ] || break
+    image_name=$(release_value "$1" "image.$image_service")
+    [ "$(image_layers "$image_name")" = "$(release_value "$1" "layers.$image_service")" ] || break
   done
-  FAILED_SERVICE=$image_service
-  FAILED_REASON="the image $image_name of release $1 is missing or not whole"
-  say "$FAILED_REASON"
+  blame "$image_service" "the image $image_name of release $1 is missing or not whole" "fab -H HOST ship-images"
 }
 
 # images_of RELEASE: CONTENT_NAME LAYERS, a line a service.
 images_of() {
   for image_service in frontend backend database edge; do
-    printf '%s %s\n' "$(value_of "$(release_path "$1")/release.facts" "image.$image_service")" \
-      "$(value_of "$(release_path "$1")/release.facts" "layers.$image_service")"
+    printf '%s %s\n' "$(release_value "$1" "image.$image_service")" "$(release_value "$1" "layers.$image_service")"
   done
 }
 

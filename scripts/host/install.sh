@@ -21,8 +21,24 @@ install_docker() {
   umask 022
   PATH=$PATH:/usr/sbin:/sbin
   [ -z "$PACKAGES" ] || apt_all
+  engine_group
   engine_answers || engine_start
+  engine_enabled
   [ -z "$DOCKER_USER" ] || install_group
+}
+
+# engine_group: a package that was cut off may have made none, and then docker.socket does not start.
+engine_group() {
+  ! grep -q '^docker:' "$APT_ROOT/etc/group" || return 0
+  groupadd --system docker 2>/dev/null || addgroup -S docker || refuse 1 "the group docker is missing and cannot be made" "groupadd --system docker, on the host"
+  say 'made the group docker, which was missing'
+}
+
+# engine_enabled: what answers now must do so after a restart too.
+engine_enabled() {
+  [ "$(os_init)" = systemd ] || return 0
+  ! systemctl is-enabled --quiet docker.service 2>/dev/null 9>&- || return 0
+  logged 'systemctl enable docker' systemctl enable docker.service || warn "Docker does not start at boot: systemctl enable docker, on the host"
 }
 
 install_is_served() {
@@ -104,8 +120,9 @@ engine_failed() {
   refuse 1 "Docker is installed, but does not start" "mend what it says; start it: systemctl start docker (or dockerd); then try again"
 }
 
-# Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker; and where
-# something is missing, candidate.PACKAGE: what the package manager would install, as far as its lists know.
+# Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker; which of the
+# packages a dpkg that was killed has left half way (they count as missing: their set-up has not run, whatever answers); and
+# where something is missing, candidate.PACKAGE: what the package manager would install, as far as its lists know.
 install_facts() {
   install_daemon=no
   for install_place in /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /snap/bin; do
@@ -117,10 +134,16 @@ install_facts() {
   *' docker '*) fact docker.group yes ;;
   *) fact docker.group no ;;
   esac
-  [ "$install_daemon" = no ] || [ -z "${COMPOSE_VERSION:-}" ] || return 0
+  install_unfinished=
+  ! command -v dpkg-query >/dev/null || install_unfinished=$(packages_unfinished)
+  [ -z "$install_unfinished" ] || fact packages.unfinished "$install_unfinished"
+  [ -z "$install_unfinished" ] && [ "$install_daemon" = yes ] && [ -n "${COMPOSE_VERSION:-}" ] || install_candidates
+}
+
+install_candidates() {
   [ -n "${COMPOSE_VERSION:-}" ] || fact compose.v1 "$(docker-compose version --short 2>/dev/null </dev/null 9>&- || true)"
   command -v dpkg-query >/dev/null || return 0
-  fact docker.package "$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' docker-ce docker.io 2>/dev/null 9>&- | sed -n 's/^ii *//p' | head -n 1)"
+  fact docker.package "$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' docker-ce docker.io 2>/dev/null 9>&- | sed -n 's/^i. *//p' | head -n 1)"
   apt-cache policy docker.io docker-ce docker-compose docker-compose-v2 docker-compose-plugin 2>/dev/null 9>&- |
     sed -n -e 's/^\([a-z].*\):$/\1/;t keep' -e '/^  Candidate: (/d' -e '/^  Candidate: /{s///;G;s/\(.*\)\n\(.*\)/candidate.\2=\1/p;}' -e d -e ': keep' -e h
 }

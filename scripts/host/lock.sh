@@ -14,13 +14,17 @@ deployment_path_make() {
   *) refuse 1 "DEPLOYMENT_PATH must be an absolute path: $DEPLOYMENT_PATH" ;;
   esac
   if [ ! -d "$DEPLOYMENT_PATH" ]; then
-    (umask 022 && mkdir -p "${DEPLOYMENT_PATH%/*}/") 2>/dev/null && mkdir -m 0750 "$DEPLOYMENT_PATH" 2>/dev/null || [ -d "$DEPLOYMENT_PATH" ] ||
+    (umask 022 && mkdir -p "${DEPLOYMENT_PATH%/*}/") 2>/dev/null && mkdir -m 0750 "$DEPLOYMENT_PATH" 2>/dev/null || [ -d "$DEPLOYMENT_PATH" ] || {
+      privilege_require
       refuse 1 "cannot make $DEPLOYMENT_PATH as $(id -un 2>/dev/null || id -u)" \
         "sudo install -d -m 0750 -o $(id -u) -g $(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
+    }
   fi
-  [ -w "$DEPLOYMENT_PATH" ] ||
-    refuse 1 "$DEPLOYMENT_PATH belongs to $(stat -c %U "$DEPLOYMENT_PATH"), and $(id -un 2>/dev/null || id -u) may not write there" \
+  [ -w "$DEPLOYMENT_PATH" ] || {
+    privilege_require
+    refuse 1 "$DEPLOYMENT_PATH belongs to $(stat -L -c %U "$DEPLOYMENT_PATH"), and $(id -un 2>/dev/null || id -u) may not write there" \
       "sudo chown -R $(id -u):$(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
+  }
 }
 
 # lock_take: opens descriptor 9 and holds the lock, or ends with exit code 4.
@@ -36,6 +40,15 @@ lock_take() {
     sleep 0.1 9>&-
   done
   printf 'operator=%s task=%s since=%s pid=%s\n' "$(one_line "$OPERATOR")" "$TASK" "$(now)" "$$" >"$DEPLOYMENT_PATH/lock"
+}
+
+# locked COMMAND [ARGUMENT...]: under the lock, once what was cut off is put right: a task without a workstation.
+locked() {
+  deployment_path_make
+  lock_take
+  recover 9>&-
+  stray_check 9>&-
+  "$@"
 }
 
 lock_refuse() {

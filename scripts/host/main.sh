@@ -1,7 +1,10 @@
 # Run one command on this host.
 #
 # Usage:      sh -s COMMAND [ARGUMENT...] with NAME='value' lines before the script, or, of a release on the host:
-#             DEPLOYMENT_PATH/current/bin/host.sh status | verify | logs [SERVICE] [LINES] | activate RELEASE | down [volumes] | facts
+#             DEPLOYMENT_PATH/current/bin/host.sh status | history [LINES] | explain [RELEASE] | verify | logs [SERVICE] [LINES] [SINCE] [follow] | rollback [RELEASE] |
+#             restart | activate RELEASE | backup | backups | restore NAME | resolve-migration NAME rolled-back|applied | prune |
+#             maintenance on [MESSAGE]|off |
+#             down [volumes] | facts; and, for a workstation: hold TASK | install | receive RELEASE | load | tag | exec-target SERVICE
 # Parameters: see parameters.sh.
 # Output:     facts and results as key=value lines on stdout, talk on stderr.
 # Exit codes: 0 done or already so, 1 failed (and put back), 2 not a command, 3 unsupported host, 4 locked by another.
@@ -22,13 +25,24 @@ main() {
   receive) receive "${1:-}" ;;
   load) images_load ;;
   tag) images_tag ;;
-  activate) activate_by_hand "${1:-}" ;;
+  activate) locked activate "${1:-}" ;;
   activation) activation "${1:-}" ;;
-  down) down "${1:-no}" ;;
+  rollback) locked rollback "${1:-}" ;;
+  restart) locked restart ;;
+  history) history_show "${1:-20}" ;;
+  explain) explain "${1:-}" ;;
+  backup) locked backup ;;
+  restore) locked restore "${1:-}" ;;
+  resolve-migration) locked resolve_migration "${1:-}" "${2:-}" ;;
+  backups) backup_list_all ;;
+  maintenance) locked maintenance "${1:-}" "${2:-}" ;;
+  prune) locked prune_failed_too ;;
+  down) locked down_all "${1:-no}" ;;
   verify) verify ;;
   status) status ;;
-  logs) logs "${1:-all}" "${2:-100}" ;;
-  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | down [volumes] | verify | status | logs [SERVICE] [LINES]" ;;
+  exec-target) exec_target "${1:-}" ;;
+  logs) logs "${1:-all}" "${2:-}" "${3:-}" "${4:-}" ;;
+  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | rollback [RELEASE] | restart | history [LINES] | explain [RELEASE] | backup | backups | restore NAME | resolve-migration NAME rolled-back or applied | prune | maintenance on [MESSAGE] or off | down [volumes] | verify | status | logs [SERVICE] [LINES] [SINCE] [follow]" ;;
   esac
 }
 

@@ -1,13 +1,12 @@
 # Tell which system this is, without deciding anything: the workstation does that.
 #
 # Parameters: none.
-# Output:     facts arch, os_release (a line each, raw), os_fallback (FILE:FIRST LINE), init, clock, tools.missing.
+# Output:     facts arch, os_release (a line each, raw), os_fallback (FILE:FIRST LINE), clock, tools.missing.
 # Exit codes: none of its own.
 
 os_facts() {
   fact arch "$(uname -m)"
   os_release_facts "${OS_ROOT:-}"
-  fact init "$(os_init)"
   fact clock "$(date +%s)"
   fact tools.missing "$(os_missing_tools)"
 }
@@ -30,6 +29,7 @@ os_release_facts() {
   done
 }
 
+# os_init: systemd, openrc or none: what starts the engine.
 os_init() {
   if [ -d /run/systemd/system ]; then
     echo systemd

@@ -1,88 +1,163 @@
 # Have database and edge as the release wants them. A service whose fingerprint is the running one's is not touched.
 #
 # Parameters: APP_NAME, POSTGRES_DB, HEALTH_TIMEOUT; the release's .env: DATABASE_FINGERPRINT, EDGE_FINGERPRINT.
-# Output:     FAILED_SERVICE and FAILED_REASON are set when it fails.
-# Exit codes: a function returns 1.
+# Output:     none.
+# Exit codes: a function returns 1, with `blame` (failure.sh).
 
-# told SERVICE COMMAND...: run it; what it says goes to the log; when it fails, its last line is the reason.
-told() {
-  told_service=$1 told_code=0
-  shift
-  told_output=$("$@" 2>&1) || told_code=$?
-  if [ $told_code != 0 ] || is_verbose; then
-    printf '%s\n' "$told_output" | say_lines "  $told_service: "
-  fi
-  [ $told_code != 0 ] || return 0
-  FAILED_SERVICE=$told_service
-  FAILED_REASON=$(printf '%s\n' "$told_output" | sed '/^[[:space:]]*$/d' | tail -n 1)
-  return 1
-}
-
-# env_value RELEASE KEY: from the release's .env, whose values stand in single quotes.
-env_value() {
-  env_found=$(value_of "$(release_path "$1")/.env" "$2")
-  env_found=${env_found#\'}
-  printf '%s\n' "${env_found%\'}"
-}
-
-# platform_lines: SERVICE FINGERPRINT STATE of what is there.
-platform_lines() { containers_of platform '{{.Label "service"}} {{.Label "fingerprint"}} {{.State}}'; }
+# platform_lines: SERVICE FINGERPRINT STATE NETWORKS of what is there. The edge alone needs a network: cut off from it, it is
+# healthy inside, and its published port is closed.
+platform_lines() { containers_of platform '{{.Label "service"}} {{.Label "fingerprint"}} {{.State}} {{.Networks}}'; }
 
 # is_as_wanted LINES SERVICE FINGERPRINT
-is_as_wanted() { printf '%s\n' "$1" | grep -qxF -e "$2 $3 running"; }
+is_as_wanted() { printf '%s\n' "$1" | grep -q -e "^$2 $3 running ."; }
 
 platform_key() { if [ "$1" = edge ]; then echo EDGE_FINGERPRINT; else echo DATABASE_FINGERPRINT; fi; }
 
-# platform_ensure RELEASE: J_PLATFORM names the services that were touched, so that they can be put back.
+# platform_ensure RELEASE [SERVICES]: J_PLATFORM names the services that were touched, so that they can be put back.
 platform_ensure() {
   platform_found=$(platform_lines) || return 1
-  for platform_service in database edge; do
+  for platform_service in ${2:-database edge}; do
     platform_mark=$(env_value "$1" "$(platform_key "$platform_service")")
-    is_as_wanted "$platform_found" "$platform_service" "$platform_mark" || platform_put "$1" "$platform_service" || return 1
+    {
+      is_known "$platform_service" && { is_as_wanted "$platform_found" "$platform_service" "$platform_mark" || is_left_alone "$platform_service"; }
+    } || platform_put "$1" "$platform_service" || return 1
+    [ "$platform_service" != database ] || database_own || return 1
   done
-  [ -f "$DEPLOYMENT_PATH/identity" ] || identity_write "$(container_of platform database)"
 }
+
+# is_known SERVICE: a server on data that this host does not know as its own (the first deployment was cut off, or somebody has
+# removed the identity) is started anew.
+is_known() { [ "$1" != database ] || [ -f "$DEPLOYMENT_PATH/identity" ]; }
+
+# database_own: the server that runs has this host's data; on a host that has had none, its data is this host's from now on.
+database_own() {
+  own_id=$(container_of platform database) || return 1
+  database_here "$own_id" || return 1
+  identity_write "$own_id" || blame database "the running server does not say which data it has" "fab -H HOST logs --service database"
+}
+
+# is_left_alone SERVICE: going back, or starting anew, never touches a database that runs.
+is_left_alone() { case ${J_TASK:-}-$1 in rollback-database | restart-database) ;; *) return 1 ;; esac && printf '%s\n' "$platform_found" | grep -q '^database [^ ]* running '; }
 
 # platform_put RELEASE SERVICE
 platform_put() {
   say "$2: starting (new, or changed)"
   J_PLATFORM="${J_PLATFORM:+$J_PLATFORM }$2"
   journal_write "$J_PHASE" || return 1
-  [ "$2" != database ] || database_check "$1" || return 1
-  told "$2" compose_platform "$1" up -d --no-deps --no-build --pull never "$2" || return 1
-  [ "$2" != database ] || database_wait
+  if [ "$2" = database ]; then
+    database_check "$1" || return 1
+    database_make "$1" || return 1
+  fi
+  platform_force=
+  ! is_stale "$2" || platform_force=--force-recreate
+  # shellcheck disable=SC2086 # an option or nothing
+  told "$2" compose_platform "$1" up -d --no-deps --no-build --pull never $platform_force "$2" || return 1
+  case $2 in database) platform_wait database ready ;; edge) platform_wait edge probe ;; esac
 }
 
-# database_check RELEASE: before the running server is touched: another major version or C library must not get this data.
-database_check() {
-  check_major=$(value_of "$DEPLOYMENT_PATH/identity" postgres_major) check_flavour=$(value_of "$DEPLOYMENT_PATH/identity" postgres_flavour)
-  [ -n "$check_major" ] || return 0
-  check_new=$(engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" --entrypoint /bin/sh \
-    "$(env_value "$1" DATABASE_IMAGE)" -c 'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* 2>/dev/null || :') || return 1
-  case $check_new in *ld-musl*) check_new_flavour=musl ;; *) check_new_flavour=glibc ;; esac
-  check_new=$(printf '%s\n' "$check_new" | head -n 1)
-  [ "$check_new/$check_new_flavour" != "$check_major/$check_flavour" ] || return 0
-  FAILED_SERVICE=database
-  FAILED_REASON="the data is PostgreSQL $check_major's ($check_flavour), the new image is $check_new ($check_new_flavour): not started"
-  say "$FAILED_REASON"
-  say "  next: set POSTGRES_IMAGE back to major $check_major ($check_flavour); to change, dump with the old image and restore into a fresh volume"
+# is_stale SERVICE: Compose would leave alone what has lost its network, what ends and is started over and over, and a server that
+# runs on data which is not known.
+is_stale() {
+  printf '%s\n' "${platform_found:-}" | grep -q -e "^$1 [^ ]* running \$" -e "^$1 [^ ]* restarting " ||
+    { ! is_known "$1" && printf '%s\n' "${platform_found:-}" | grep -q -e "^$1 "; }
+}
+
+# database_make RELEASE: the cluster, on a host that has had no database: no start of the server ever makes one. Killed at any moment,
+# it is run again; where there is a cluster already, it changes nothing.
+database_make() {
+  [ ! -f "$DEPLOYMENT_PATH/identity" ] || return 0
+  grep -q '^  cluster:' "$(release_path "$1")/platform.yml" || return 0 # a release of before: its image makes it at its start
+  make_left=$(containers_of platform '{{.Label "service"}} {{.ID}}' | sed -n 's/^cluster //p')
+  # shellcheck disable=SC2086 # one argument an id
+  [ -z "$make_left" ] || engine rm -f $make_left >/dev/null || return 1
+  say "database: this host has had none: making one"
+  make_said=$(compose_platform "$1" --profile cluster run --rm --no-deps -T cluster 2>&1) && return 0
+  printf '%s\n' "$make_said" | say_lines '  database: '
+  blame database "no cluster could be made: $(printf '%s\n' "$make_said" | tail -n 1)" || true
+  database_refused "$make_said" || true
   return 1
 }
 
-# database_wait: until it is ready for the application; ends early when its container has died.
-database_wait() {
+# database_look RELEASE: the image's major version, its C library, and the cluster's PG_VERSION and system identifier where there is one.
+database_look() {
+  # shellcheck disable=SC2016 # the container's variable
+  engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" \
+    --mount "type=volume,source=$DATA_VOLUME,target=/var/lib/postgresql/data,readonly,volume-nocopy" --entrypoint /bin/sh \
+    "$(env_value "$1" DATABASE_IMAGE)" -c \
+    'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* "$PGDATA/PG_VERSION" 2>/dev/null || :
+    LC_ALL=C pg_controldata 2>/dev/null | sed -n "s/^Database system identifier: */system=/p"'
+}
+
+# database_check RELEASE: before the running server is touched: another major version or C library must not get this data, and in
+# the place of data that is gone no new, empty database is made.
+database_check() {
+  check_major=$(value_of "$DEPLOYMENT_PATH/identity" postgres_major) check_flavour=$(value_of "$DEPLOYMENT_PATH/identity" postgres_flavour)
+  [ -n "$check_major" ] || return 0
+  check_new=$(database_look "$1") || {
+    blame database "the image $(env_value "$1" DATABASE_IMAGE) could not be asked for its version on the data volume $DATA_VOLUME${DATA_PATH:+ (directory $DATA_PATH)}"
+    return 1
+  }
+  case $check_new in
+  *PG_VERSION*) ;;
+  *)
+    blame database "the data volume $DATA_VOLUME${DATA_PATH:+ (directory $DATA_PATH)} is empty; this host had a database, and a new one will not be made in its place" \
+      "$(database_next)"
+    return 1
+    ;;
+  esac
+  case $check_new in *ld-musl*) check_new_flavour=musl ;; *) check_new_flavour=glibc ;; esac
+  check_system=$(printf '%s\n' "$check_new" | sed -n 's/^system=//p')
+  check_new=$(printf '%s\n' "$check_new" | head -n 1)
+  if [ "$check_new/$check_new_flavour" = "$check_major/$check_flavour" ]; then
+    database_check_system "$check_system"
+    return
+  fi
+  blame database "the data is PostgreSQL $check_major's ($check_flavour), the new image is $check_new ($check_new_flavour): not started" \
+    "set POSTGRES_IMAGE back to major $check_major ($check_flavour); to change, dump with the old image and restore into a fresh volume"
+}
+
+# database_check_system FOUND: a volume of the right name may hold another database.
+database_check_system() {
+  check_known=$(value_of "$DEPLOYMENT_PATH/identity" postgres_system)
+  [ -n "$check_known" ] && [ "$1" != "$check_known" ] || return 0
+  blame database "the data volume $DATA_VOLUME${DATA_PATH:+ (directory $DATA_PATH)} holds another database than this host's (system identifier $1, not $check_known)" \
+    "bring the right data back, then fab -H HOST up; or, if what is there now is to be used: rm $DEPLOYMENT_PATH/identity, then fab -H HOST up"
+}
+
+# platform_wait SERVICE COMMAND: until it is ready for the application, as its own COMMAND says; ends early when its container
+# has died. Before anything else is begun: what cannot start is put back at once.
+platform_wait() {
+  platform_tries=0 platform_said=
   backoff_start
   while :; do
-    database_id=$(container_of platform database) || return 1
-    if [ -n "$database_id" ] && engine exec "$database_id" ready >/dev/null 2>&1; then
+    platform_id=$(container_of platform "$1") || return 1
+    platform_tries=$((platform_tries + 1))
+    if [ -n "$platform_id" ] && platform_said=$(engine_quietly exec "$platform_id" "$2" 2>&1); then
       return 0
     fi
-    container_fault platform database && return 1
+    tried "whether it is ready, $platform_tries times" "$(last_said "$platform_said")"
+    ! container_fault platform "$1" || {
+      [ "$1" != database ] || database_refusal "$(containers_of platform '{{.Label "service"}} {{.ID}}' | sed -n 's/^database //p' | head -n 1)" 20
+      return 1
+    }
     backoff || {
-      FAILED_SERVICE=database FAILED_REASON="no answer within $HEALTH_TIMEOUT s"
+      blame "$1" "not ready within $HEALTH_TIMEOUT s"
       return 1
     }
   done
+}
+
+# database_refusal CONTAINER LINES: what the image has refused, in so many last lines of the log, is the reason, and its remedy the
+# next step; not that its container ended. Returns 1, with `blame`, where it has.
+database_refusal() {
+  refusal_log=$(engine_quietly logs --tail "$2" "$1" 2>&1) || return 0
+  database_refused "$refusal_log"
+}
+
+# database_refused TEXT
+database_refused() {
+  refused_said=$(printf '%s\n' "$1" | sed -n 's/^database: \(refused: .*\)/\1/p' | tail -n 1)
+  [ -z "$refused_said" ] || blame database "$refused_said" "$(printf '%s\n' "$1" | sed -n 's/^database: remedy: //p' | tail -n 1)"
 }
 
 # database_ask CONTAINER SQL: as the superuser, by peer authentication inside the container.

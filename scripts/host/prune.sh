@@ -1,24 +1,53 @@
 # Forget releases beyond KEEP_RELEASES: directories, states, release tags, and content tags that no kept release names.
 # Never what is active, previous, or being activated; the release that has just failed stays for a look, and is not counted.
+# Also logs beyond the newest 200 with their reports, dumps before migrations beyond the newest KEEP_RELEASES, and assets that no
+# release kept has.
 #
 # Parameters: KEEP_RELEASES, APP_NAME, DEPLOYMENT_PATH.
-# Output:     none.
+# Output:     removed=WHAT (repeated), when a person asked for it.
 # Exit codes: 0; what cannot be removed now is said, and tried again next time.
 
 prune() {
+  prune_logs
+  backups_prune
   prune_gone=$(prune_victims)
-  [ -n "$prune_gone" ] || return 0
+  [ -z "$prune_gone" ] || prune_releases
+  assets_prune
+}
+
+prune_releases() {
+  engine_answers || {
+    warn "Docker does not answer: no release is forgotten while its images cannot go with it"
+    return 0
+  }
   prune_named=$(for prune_release in $prune_gone; do prune_content "$prune_release"; done | sort -u)
   for prune_release in $prune_gone; do
     prune_tags "$prune_release"
-    rm -rf "$DEPLOYMENT_PATH/releases/$prune_release" "$(state_path "$prune_release")"
-    detail "release $prune_release forgotten"
+    rm -rf "$(release_path "$prune_release")" "$(state_path "$prune_release")"
+    removed "release $prune_release"
   done
   prune_images
 }
 
+# prune_failed_too: a person wants the space.
+prune_failed_too() {
+  engine_answers || refuse 1 "Docker does not answer: nothing was removed" "systemctl start docker on the host; fab -H HOST doctor"
+  J_RELEASE='' PRUNE_FAILED=yes
+  prune
+}
+
+# removed WHAT: a result for whoever asked; during an activation, whose standard output is its log, a detail.
+removed() { if [ "${STAMPED:-no}" = yes ]; then detail "removed: $1"; else fact removed "$1"; fi; }
+
+prune_logs() {
+  # shellcheck disable=SC2012 # our own names
+  ls -t "$LOG_PATH"/*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | tail -n +201 | while IFS= read -r prune_log; do
+    rm -f "$prune_log" "${prune_log%.log}.failure" && removed "$prune_log"
+  done
+}
+
 # prune_content RELEASE: the content names of its images.
-prune_content() { sed -n 's/^image\.[a-z]*=//p' "$DEPLOYMENT_PATH/releases/$1/release.facts" 2>/dev/null || true; }
+prune_content() { sed -n 's/^image\.[a-z]*=//p' "$(release_path "$1")/release.facts" 2>/dev/null || true; }
 
 # prune_order: CLASS KEY NAME of every release that counts, first to go first. Those that were activated and those that only
 # wait (class 1) are counted apart: a push must not cost a way back, nor an activation what somebody has just pushed.
@@ -27,6 +56,7 @@ prune_order() {
     [ -d "$prune_directory" ] || continue
     prune_directory=${prune_directory%/}
     prune_name=${prune_directory##*/}
+    is_release_name "$prune_name" || continue # a person's copy, say
     prune_seq=$(state_value "$prune_name" seq)
     case $(state_value "$prune_name" status) in
     failed) [ "$prune_name" = "${J_RELEASE:-}" ] || printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
@@ -38,6 +68,10 @@ prune_order() {
 
 prune_victims() {
   prune_all=$(prune_order)
+  if [ "${PRUNE_FAILED:-no}" = yes ]; then
+    printf '%s\n' "$prune_all" | sed -n 's/^0 [0-9]* //p'
+    prune_all=$(printf '%s\n' "$prune_all" | sed '/^0 /d')
+  fi
   printf '%s\n' "$prune_all" | sed '/^1 /d' | prune_beyond
   printf '%s\n' "$prune_all" | sed -n '/^1 /p' | prune_beyond
 }

@@ -8,8 +8,9 @@ receive() {
   is_release_name "$1" || refuse 2 "not a release name: $1"
   deployment_path_make
   ensure_directory "$DEPLOYMENT_PATH/releases" 0750
-  receive_part=$DEPLOYMENT_PATH/releases/.$1.part
-  rm -rf "$receive_part"
+  # A name of its own: one that root was killed over is root's, and stays until root comes again (hold_prepare).
+  receive_part=$DEPLOYMENT_PATH/releases/.$1.$$.part
+  rm -rf "$receive_part" 2>/dev/null || receive_part=$DEPLOYMENT_PATH/releases/.$1.$$.$(date +%s).part
   mkdir -m 0700 "$receive_part"
   trap 'rm -rf "$receive_part"' EXIT
   trap 'exit 1' HUP INT TERM PIPE
@@ -28,14 +29,14 @@ receive_verify() {
   receive_files=$(cd "$1" && find . ! -type d ! -path ./SHA256SUMS | wc -l)
   [ "$((receive_files))" = "$(grep -c . "$1/SHA256SUMS")" ] || refuse 1 "release $2 has files that its SHA256SUMS does not list" "push it again"
   [ -z "$(find "$1" ! -type d ! -type f)" ] || refuse 1 "release $2 has something that is neither a file nor a directory"
+  is_whole "$1" || refuse 1 "release $2 was damaged on its way: its SHA256SUMS has a line that is no checksum" "push it again"
 }
 
 # receive_place DIRECTORY RELEASE
 receive_place() {
   receive_final=$(release_path "$2")
   if [ -d "$receive_final" ]; then
-    if same_content "$1/SHA256SUMS" "$receive_final/SHA256SUMS" &&
-      (cd "$receive_final" && sha256sum -c SHA256SUMS >/dev/null 2>&1); then
+    if same_content "$1/SHA256SUMS" "$receive_final/SHA256SUMS" && is_release_whole "$2"; then
       fact same "$2"
       return 0
     fi

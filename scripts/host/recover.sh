@@ -5,7 +5,8 @@
 #
 # Parameters: those of the steps; the J_ variables of the journal.
 # Output:     recovered=undone|finished|failed RELEASE.
-# Exit codes: a function returns 1 when it could not do all; the journal then stays, for the next one.
+# Exit codes: a function returns 1 when it could not do all; the journal then stays, for the next one. A platform service that
+#             cannot be put back does not hold the host up: it is named (UNDO_EXCEPT), and the next activation puts it right.
 
 # undo: the old release serves, the new slot is gone, the release is marked.
 undo() {
@@ -13,15 +14,18 @@ undo() {
     undo_link || return 1
   fi
   slot_remove "$J_TO" || return 1
-  undo_platform || warn "database or edge could not be put back to release $(active_value release)"
+  UNDO_EXCEPT=''
+  undo_platform || UNDO_EXCEPT=$J_PLATFORM
   [ "$J_RELEASE" = "$(active_value release)" ] || undo_state || return 1
-  history_add failed "${FAILED_SERVICE:-}" "${FAILED_REASON:-}" || return 1
+  history_add failed "$FAILED_SERVICE" "$FAILED_REASON" || return 1
   journal_remove
 }
 
+# A release that has served stays a way back, also when it did not come up this time.
 undo_state() {
   [ -d "$(release_path "$J_RELEASE")" ] || return 0
-  state_write "$J_RELEASE" failed "$J_SEQ" "$J_TO" "${FAILED_SERVICE:+health.$FAILED_SERVICE=unhealthy $(now) ${FAILED_REASON:-}}"
+  case $(state_value "$J_RELEASE" status) in retired | rolled_back) return 0 ;; esac
+  state_write "$J_RELEASE" failed "$J_SEQ" "$J_TO" "${FAILED_SERVICE:+health.$FAILED_SERVICE=unhealthy $(now) $FAILED_REASON}"
 }
 
 # Back only to something that is there.
@@ -39,7 +43,12 @@ undo_platform() {
   undo_to=$(active_value release)
   [ -n "$undo_to" ] && [ -d "$(release_path "$undo_to")" ] || return 0
   say "putting back: $J_PLATFORM"
-  platform_ensure "$undo_to"
+  # In a subshell: the reason of the activation's failure stays.
+  (
+    platform_ensure "$undo_to" "$J_PLATFORM" && exit 0
+    failure_say "putting back"
+    exit 1
+  )
 }
 
 # commit: the point where the new release is what this host has. `active` first, then the journal, then what follows from both.
@@ -66,10 +75,13 @@ health.edge=healthy $commit_time" || return 1
 
 # recover: run under the lock before anything else. Nothing to do is the usual case, and is silent.
 recover() {
-  is_journal || return 0
+  is_journal || {
+    active_repair
+    return
+  }
   journal_read
   say "an activation was cut off: release $J_RELEASE, phase $J_PHASE, task $J_TASK of $J_OPERATOR, started $J_STARTED"
-  FAILED_SERVICE='' FAILED_REASON="the activation was cut off in phase $J_PHASE"
+  FAILED_SERVICE='' FAILED_REASON="the activation was cut off in phase $J_PHASE" FAILED_NEXT=''
   recover_leftovers
   recover_done=undone
   if [ "$J_PHASE" = committed ] || [ "$(active_value seq)" = "$J_SEQ" ]; then
@@ -91,7 +103,8 @@ recover_leftovers() {
   [ -n "$J_SESSION" ] || return 0
   for leftover in /proc/[0-9]*/stat; do
     IFS= read -r leftover_stat 2>/dev/null <"$leftover" || continue
-    case $leftover_stat in *'(docker'*) ;; *) continue ;; esac
+    # not dockerd, which may have the session's number after a reboot
+    case $leftover_stat in *' (docker) '* | *' (docker-compose) '*) ;; *) continue ;; esac
     leftover_pid=${leftover_stat%% *}
     # shellcheck disable=SC2086 # after the name: state, parent, group, session
     set -- ${leftover_stat##*) }
@@ -101,7 +114,9 @@ recover_leftovers() {
 
 recover_verify() {
   say "release $J_RELEASE is being served from slot $J_TO: verifying it"
-  slot_wait "$J_TO" "$J_RELEASE" && public_wait "$J_RELEASE"
+  slot_wait "$J_TO" "$J_RELEASE" && public_wait "$J_RELEASE" && return 0
+  failure_say "verifying it"
+  return 1
 }
 
 recover_rest() {
@@ -111,14 +126,28 @@ recover_rest() {
 recover_say() {
   case $recover_done in
   finished) say "finished: release $J_RELEASE serves from slot $J_TO" ;;
-  undone) say "undone: $(serving_text)" ;;
+  undone) say "undone${UNDO_EXCEPT:+ (except $UNDO_EXCEPT, which stays as the failed release wanted it)}: $(serving_text)" ;;
   failed) warn "it could not be finished or undone yet (see above); $(serving_text)" ;;
   esac
 }
 
+# serving_check: whether what is said to serve answers; sets ANSWERS=yes|no.
+serving_check() {
+  [ "$(served_slot)" != none ] || return 0
+  ANSWERS=yes serving_release=$(active_value release)
+  # at the ports of what serves: the failed release may have wanted others
+  serving_said=$(
+    HTTP_PORT=$(release_value "$serving_release" HTTP_PORT) HTTPS_PORT=$(release_value "$serving_release" HTTPS_PORT)
+    ENABLE_HTTPS=$(release_value "$serving_release" ENABLE_HTTPS)
+    public_release "$serving_release" /health
+  ) && [ "$serving_said" = "$serving_release" ] || ANSWERS=no
+  [ $ANSWERS = yes ] || warn "but the published port does not answer with it: $(one_line "$serving_said" | tail -c 300)"
+}
+
 serving_text() {
   if [ "$(served_slot)" = none ]; then
-    printf 'nothing is deployed; the edge answers 503, the database and its data are kept\n'
+    text_edge=$(container_of platform edge 2>/dev/null) || text_edge=
+    printf 'nothing is deployed; %sthe database and its data are kept\n' "${text_edge:+the edge answers 503, }"
   else
     printf 'release %s serves from slot %s, as before\n' "$(active_value release)" "$(served_slot)"
   fi

@@ -5,6 +5,8 @@
 # Output:     as named at each function.
 # Exit codes: `refuse` ends the script with the code it is given.
 
+FAILED_SERVICE='' FAILED_REASON='' FAILED_NEXT='' FAILED_TRIED='' FAILED_ANSWER='' FAILED_CODE='' FAILED_OUTPUT='' FAILED_BACK='' FAILURE_FACTS=''
+
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 
 # say TEXT...: one line for a person.
@@ -21,7 +23,7 @@ warn() { say "warning: $*"; }
 
 # refuse CODE WHAT [REMEDY]: say what is refused and what to do next, then end.
 refuse() {
-  say "$2"
+  say "error: $2"
   [ -z "${3:-}" ] || say "  next: $3"
   exit "$1"
 }

@@ -1,27 +1,12 @@
 # Start and remove one slot: the application half of a release. Whoever removes says which slot, and it is never the served one.
 #
 # Parameters: APP_NAME, DEPLOYMENT_PATH.
-# Output:     FAILED_SERVICE and FAILED_REASON when it fails.
-# Exit codes: a function returns 1.
+# Output:     none.
+# Exit codes: a function returns 1, with `blame` (failure.sh).
 
 # slot_up RELEASE SLOT: created and started, not waited for.
 slot_up() {
   told slot compose_slot "$1" "$2" up -d --no-deps --no-build --pull never backend frontend
-}
-
-# assets_fill RELEASE SLOT: its hashed assets beside those of the releases kept, for pages that are open; once a frontend image.
-assets_fill() {
-  assets_image=$(value_of "$(release_path "$1")/release.facts" image.frontend)
-  assets_note=$DEPLOYMENT_PATH/cache/assets
-  if [ "${ASSETS_FRESH:-no}" = no ] && grep -qxF -e "$assets_image" "$assets_note" 2>/dev/null; then
-    return 0
-  fi
-  told assets compose_slot "$1" "$2" --profile assets run --rm --no-deps -T assets || return 1
-  ensure_directory "$DEPLOYMENT_PATH/cache" 0750 || return 1
-  {
-    [ "${ASSETS_FRESH:-no}" = yes ] || sed -n p "$assets_note" 2>/dev/null || true
-    printf '%s\n' "$assets_image"
-  } | replace "$assets_note"
 }
 
 # slot_remove SLOT: its containers and networks; nothing else has its labels. Refuses what is being served.

@@ -2,20 +2,24 @@
 #
 # Parameters: DEPLOYMENT_PATH, APP_NAME.
 # Output:     a few lines and a table on stdout.
-# Exit codes: 0.
+# Exit codes: 0, also when nothing is deployed; 1 the engine does not answer, so that it cannot be told what runs.
 
 status() {
   printf 'application  %s in %s\n' "$APP_NAME" "$DEPLOYMENT_PATH"
   if [ "$(served_slot)" = none ]; then
     printf 'serving      nothing is deployed\n'
+    printf 'next         %s\n' "$(next_deployment)"
   else
     printf 'serving      %s from slot %s, since %s\n' "$(active_value release)" "$(served_slot)" "$(active_value time)"
     printf 'previous     %s\n' "$(active_value previous)"
   fi
   ! is_journal || printf 'in progress  %s, phase %s\n' "$(value_of "$(journal_path)" release)" "$(value_of "$(journal_path)" phase)"
+  ! is_maintenance || printf 'maintenance  on since %s\n' "$(value_of "$(maintenance_path)/facts" since)"
   printf 'lock         %s\n' "$(lock_facts | sed 's/^lock=//')"
+  database_fault || printf 'database     %s\n  next       %s\n' "$FAILED_REASON" "$FAILED_NEXT"
   status_releases
-  engine ps -a --filter "label=app=$APP_NAME" --format 'table {{.Label "service"}}\t{{.Label "slot"}}\t{{.Label "release"}}\t{{.Status}}' || true
+  engine ps -a --filter "label=app=$APP_NAME" --format 'table {{.Label "service"}}\t{{.Label "slot"}}\t{{.Label "release"}}\t{{.Status}}' 2>/dev/null ||
+    engine_refuse
 }
 
 status_releases() {
@@ -24,4 +28,25 @@ status_releases() {
     status_directory=${status_directory%/}
     printf 'release      %s %s\n' "${status_directory##*/}" "$(state_value "${status_directory##*/}" status)"
   done
+}
+
+# next_deployment: the command that makes something serve here.
+next_deployment() {
+  next_release=$(served_last)
+  if [ -n "$next_release" ]; then next_task=up; else next_task=deploy; fi
+  printf 'fab -H HOST %s   (on a workstation)\n' "$next_task"
+  [ -z "$next_release" ] ||
+    printf '  or what served last: %s/bin/host.sh activate %s\n' "$(release_path "$next_release")" "$next_release"
+}
+
+# served_last [RELEASE]: of the releases that are here, have served and do not serve now, the one that served last; but for RELEASE.
+served_last() {
+  for served_directory in "$DEPLOYMENT_PATH"/releases/*/; do
+    served_directory=${served_directory%/}
+    served_name=${served_directory##*/}
+    if [ "$served_name" = "${1:-}" ] || ! is_release_name "$served_name"; then continue; fi
+    case $(state_value "$served_name" status) in
+    retired | rolled_back) printf '%s %s\n' "$(state_value "$served_name" seq)" "$served_name" ;;
+    esac
+  done | sort -k1,1n | sed -n '$s/^[0-9]* //p'
 }

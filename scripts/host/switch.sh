@@ -34,10 +34,13 @@ public_url() {
 
 # public_release RELEASE PATH: the X-Release of the answer through the published port; a bare host has no HTTP client, so a
 # one-shot of the release's backend image asks.
-public_release() {
+public_release() { public_request "$1" "$(check_path "$2")"; }
+
+# public_request RELEASE PATH: the same as everybody gets it, under maintenance too.
+public_request() {
   engine_quietly run --rm --network host --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
     --pull never --log-driver none --label "app=$APP_NAME" --label service=request --label slot=none --user "$API_USER_UID:$API_USER_GID" \
-    --entrypoint /usr/local/bin/request "$(value_of "$(release_path "$1")/release.facts" image.backend)" \
+    --entrypoint /usr/local/bin/request "$(release_value "$1" image.backend)" \
     --print-header X-Release "$(public_url "$2")" 2>&1
 }
 
@@ -46,12 +49,20 @@ public_wait() {
   public_try=0
   backoff_start
   while :; do
-    public_said=$(public_release "$1" /health) && [ "$public_said" = "$1" ] && return 0
+    public_said=$(public_release "$1" /health) && [ "$public_said" = "$1" ] && break
     public_try=$((public_try + 1))
-    container_fault platform edge && return 1
-    if [ $public_try -ge "$HEALTH_RETRIES" ] || ! backoff; then break; fi
+    tried "$(public_url /health), $public_try times" "$(last_said "$public_said")"
+    ! container_fault platform edge || return 1
+    if [ $public_try -ge "$HEALTH_RETRIES" ] || ! backoff; then
+      blame edge "the published port does not answer with release $1"
+      return
+    fi
   done
-  FAILED_SERVICE=edge
-  FAILED_REASON="the published port does not answer with release $1${public_said:+; it said: $(one_line "$public_said" | tail -c 300)}"
-  return 1
+  ! is_maintenance || public_closed
+}
+
+# public_closed: under maintenance; an edge of before there was such a thing shows everybody the application.
+public_closed() {
+  is_closed || blame edge "maintenance is on, and the edge of this release does not know it: it would show everybody the application" \
+    "fab -H HOST maintenance --off, when everybody may see it"
 }

@@ -1,7 +1,7 @@
 # Look whether what should serve does: each container of the active release, and the published port. Reads only.
 #
 # Parameters: APP_NAME, ports, POSTGRES_DB.
-# Output:     check=SERVICE healthy|unhealthy MESSAGE, a line a check.
+# Output:     check=SERVICE healthy|unhealthy MESSAGE, a line a check; database.next=REMEDY where the database is not this host's.
 # Exit codes: 0 all healthy; 1 one is not, or nothing is deployed.
 
 verify() {
@@ -9,8 +9,18 @@ verify() {
   VERIFY_SLOT=$(served_slot) VERIFY_RELEASE=$(active_value release)
   if [ "$VERIFY_SLOT" = none ]; then
     check active unhealthy "nothing is deployed here"
+    say "  next: $(next_deployment)"
     return 1
   fi
+  verify_ids=$(exec 2>/dev/null && containers_of "$VERIFY_SLOT" && containers_of platform) || {
+    check engine unhealthy "$(engine_error)"
+    return 1
+  }
+  VERIFY_FAULT=''
+  database_fault || {
+    VERIFY_FAULT=": $FAILED_REASON"
+    fact database.next "$FAILED_NEXT"
+  }
   verify_containers
   verify_answers
   return $VERIFY_CODE
@@ -24,26 +34,35 @@ check() {
 
 # What the engine says. `starting` is not yet a verdict: then only the answers below count.
 verify_containers() {
-  # shellcheck disable=SC2046 # one argument an id
-  verify_lines=$(engine inspect --format '{{index .Config.Labels "service"}} {{index .Config.Labels "release"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
-    $(containers_of "$VERIFY_SLOT") $(containers_of platform)) || verify_lines=
+  # shellcheck disable=SC2086 # one argument an id
+  verify_lines=$([ -z "$verify_ids" ] || engine inspect --format '{{index .Config.Labels "service"}} {{index .Config.Labels "release"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
+    $verify_ids) || verify_lines=
   for verify_service in database backend frontend edge; do
     verify_line=$(printf '%s\n' "$verify_lines" | grep -e "^$verify_service " | head -n 1)
     case $verify_line in
     '') check "$verify_service" unhealthy "it has no container" ;;
     *' running healthy' | *' running starting' | *' running none') verify_release "$verify_service" "$verify_line" ;;
-    *) check "$verify_service" unhealthy "its container is ${verify_line#"$verify_service" *} " ;;
+    *' running '*) check "$verify_service" unhealthy "its container is running, and ${verify_line##* }$(verify_fault "$verify_service")" ;;
+    *) check "$verify_service" unhealthy "its container is $(printf '%s\n' "${verify_line% *}" | sed 's/.* //')$(verify_fault "$verify_service")" ;;
     esac
   done
 }
 
 # verify_release SERVICE LINE: a slot's container belongs to the release that is recorded.
 verify_release() {
+  verify_why=$(verify_fault "$1")
+  if [ -n "$verify_why" ]; then
+    check "$1" unhealthy "its container is running$verify_why"
+    return 0
+  fi
   case $1-$2 in
   frontend-"frontend $VERIFY_RELEASE "* | backend-"backend $VERIFY_RELEASE "* | database-* | edge-*) check "$1" healthy "${2##* running }" ;;
   *) check "$1" unhealthy "it is not of release $VERIFY_RELEASE" ;;
   esac
 }
+
+# verify_fault SERVICE: why the database that runs is not this host's.
+verify_fault() { [ "$1" != database ] || printf '%s' "$VERIFY_FAULT"; }
 
 verify_answers() {
   PROBED=

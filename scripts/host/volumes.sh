@@ -8,11 +8,14 @@
 #
 # Parameters: DEPLOYMENT_PATH, APP_NAME, DATA_VOLUME, SOCKET_VOLUME, ASSETS_VOLUME, CERTS_VOLUME, DATA_PATH, SOCKET_PATH.
 # Output:     facts volume=NAME (those that are there).
-# Exit codes: a function returns 1, with the reason said.
+# Exit codes: a function returns 1, with `blame` (failure.sh).
 
 volume_names() { printf '%s\n' "$DATA_VOLUME" "$SOCKET_VOLUME" "$ASSETS_VOLUME" "$CERTS_VOLUME"; }
 
 is_volume() { printf '%s\n' "$VOLUMES" | grep -qxF -e "$1"; }
+
+# volume_directory NAME: the directory of the host that it is bound to, or an empty line; fails when there is no such volume.
+volume_directory() { engine_quietly volume inspect --format '{{if .Options}}{{index .Options "device"}}{{end}}' "$1"; }
 
 volume_facts() {
   VOLUMES=$(engine volume ls -q 2>/dev/null) || return 0
@@ -26,8 +29,11 @@ volume_facts() {
 volumes_ensure() {
   VOLUMES=$(engine volume ls -q) || return 1
   ASSETS_FRESH=no
-  volume_data_check "$1" || return 1
-  is_volume "$SOCKET_VOLUME" || volume_make "$SOCKET_VOLUME" "${SOCKET_PATH:-}" "$1" || return 1
+  volume_lost_check || return 1
+  volume_check "$DATA_VOLUME" DATA_PATH "$DATA_PATH" "$1" || return 1
+  volume_check "$SOCKET_VOLUME" SOCKET_PATH "$SOCKET_PATH" "$1" || return 1
+  is_volume "$DATA_VOLUME" || volume_make "$DATA_VOLUME" "$DATA_PATH" || return 1
+  is_volume "$SOCKET_VOLUME" || volume_make "$SOCKET_VOLUME" "$SOCKET_PATH" || return 1
   is_volume "$CERTS_VOLUME" || volume_make "$CERTS_VOLUME" || return 1
   if ! is_volume "$ASSETS_VOLUME"; then
     volume_make "$ASSETS_VOLUME" || return 1
@@ -35,22 +41,29 @@ volumes_ensure() {
   fi
 }
 
-volume_data_check() {
-  ! is_volume "$DATA_VOLUME" || return 0
-  if [ -f "$DEPLOYMENT_PATH/identity" ]; then
-    FAILED_SERVICE=database
-    FAILED_REASON="the data volume $DATA_VOLUME is missing; this host had a database, and an empty one will not be started in its place"
-    say "$FAILED_REASON"
-    say "  next: bring the volume back (docker volume ls; a backup in $DEPLOYMENT_PATH/backups), or, if the data may go: rm $DEPLOYMENT_PATH/identity"
-    return 1
-  fi
-  volume_make "$DATA_VOLUME" "${DATA_PATH:-}" "$1"
+volume_lost_check() {
+  is_volume "$DATA_VOLUME" || [ ! -f "$DEPLOYMENT_PATH/identity" ] ||
+    blame database "the data volume $DATA_VOLUME is missing; this host had a database, and an empty one will not be started in its place" \
+      "bring the volume back (docker volume ls), then fab -H HOST up; $(database_lost)"
 }
 
-# volume_make NAME [DIRECTORY RELEASE]: on the directory where one is given.
+# volume_check NAME SETTING DIRECTORY RELEASE: before any is made. One that is there is where the setting says: a first deployment
+# that failed may have left it elsewhere.
+volume_check() {
+  if ! is_volume "$1"; then
+    [ -z "$3" ] || volume_directory_check "$3" "$4"
+    return
+  fi
+  [ ! -f "$DEPLOYMENT_PATH/identity" ] || return 0
+  check_directory=$(volume_directory "$1") || return 1
+  [ "$check_directory" = "$3" ] ||
+    blame database "the volume $1 is there from before, in ${check_directory:-the place that Docker chose}, and $2 is ${3:-not set}" \
+      "set $2=$check_directory; or, if nothing in it is needed, on the host: docker volume rm $1, then the same command again"
+}
+
+# volume_make NAME [DIRECTORY]: on the directory where one is given.
 volume_make() {
   if [ -n "${2:-}" ]; then
-    volume_directory_check "$2" "$3" || return 1
     engine volume create --label "app=$APP_NAME" --opt type=none --opt o=bind --opt "device=$2" "$1" >/dev/null || return 1
   else
     engine volume create --label "app=$APP_NAME" "$1" >/dev/null || return 1
@@ -61,12 +74,13 @@ volume_make() {
 # volume_directory_check DIRECTORY RELEASE: a directory is made by its owner, never by us.
 volume_directory_check() {
   directory_owner=$(engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" \
-    --entrypoint id "$(env_value "$2" DATABASE_IMAGE)" -u) || return 1
-  [ "$(stat -c %u "$1" 2>/dev/null)" != "$directory_owner" ] || return 0
-  FAILED_SERVICE=database FAILED_REASON="the directory $1 must exist and belong to user $directory_owner, the database server's"
-  say "$FAILED_REASON"
-  say "  next, on the host: install -d -m 0711 -o $directory_owner -g $directory_owner $1"
-  return 1
+    --entrypoint id "$(env_value "$2" DATABASE_IMAGE)" -u) || {
+    blame database "its image $(env_value "$2" DATABASE_IMAGE) could not be asked for its user"
+    return 1
+  }
+  [ "$(stat -L -c %u "$1" 2>/dev/null)" != "$directory_owner" ] || return 0
+  blame database "the directory $1 must exist and belong to user $directory_owner, the database server's" \
+    "on the host: install -d -m 0711 -o $directory_owner -g $directory_owner $1"
 }
 
 # slots_ensure: blue and green are writable for uid 101 whoever made them; the 0750 above keeps everybody else out.

@@ -1,0 +1,40 @@
+# A release on this host: what it may be called, where it lies, and what its files say.
+#
+# Parameters: DEPLOYMENT_PATH.
+# Output:     as named at each function.
+# Exit codes: none of its own.
+
+# is_release_name NAME: what a release may be called, so that it is safe in a path, a tag and an argument.
+is_release_name() {
+  case $1 in
+  '' | [!A-Za-z0-9]* | *[!A-Za-z0-9_.-]*) return 1 ;;
+  *) return 0 ;;
+  esac
+}
+
+release_path() { printf '%s/releases/%s\n' "$DEPLOYMENT_PATH" "$1"; }
+
+# is_whole DIRECTORY: each of its files has a sum, and the right one, and SHA256SUMS has nothing else. A line that is no sum is
+# skipped by sha256sum with a warning and exit code 0, hence the counts.
+is_whole() {
+  whole_said=$(cd "$1" && sha256sum -c SHA256SUMS 2>/dev/null) || return 1
+  whole_files=$(($(find "$1" -type f ! -path "$1/SHA256SUMS" | wc -l)))
+  [ "$(printf '%s\n' "$whole_said" | grep -c ': OK$')" = $whole_files ] || return 1
+  [ "$(grep -c '' "$1/SHA256SUMS")" = $whole_files ] && [ -z "$(tail -c 1 "$1/SHA256SUMS")" ]
+}
+
+# is_release_whole RELEASE: its files are those that were pushed, and its secrets are its owner's alone.
+is_release_whole() {
+  is_whole "$(release_path "$1")" &&
+    [ "$(cd "$(release_path "$1")" && stat -c %a .env app.env.json release.facts 2>/dev/null | sort -u)" = 600 ]
+}
+
+# release_value RELEASE KEY: from its release.facts.
+release_value() { value_of "$(release_path "$1")/release.facts" "$2"; }
+
+# env_value RELEASE KEY: from its .env, whose values stand in single quotes.
+env_value() {
+  env_found=$(value_of "$(release_path "$1")/.env" "$2")
+  env_found=${env_found#\'}
+  printf '%s\n' "${env_found%\'}"
+}

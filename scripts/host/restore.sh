@@ -1,0 +1,101 @@
+# Put a dump's content in the database's place: restored beside it, verified, then both renamed in one transaction.
+#
+# What was there stays in the server as DATABASE_before_TIME until somebody says otherwise. While the names change, sessions are
+# ended and wait; the application connects again by itself.
+#
+# Parameters: DEPLOYMENT_PATH, POSTGRES_DB, POSTGRES_USER. Argument: NAME of a file in DEPLOYMENT_PATH/backups.
+# Output:     restored=NAME; release=RELEASE (that served then); kept=DATABASE; tables=N. For `restore_forget`: removed=DATABASE (repeated).
+# Exit codes: 1 not restored, and the database is as it was; 2 not a backup.
+
+# restore NAME: under the lock.
+restore() {
+  restore_file=$(backups_path)/$1
+  case $1 in '' | */* | .*) refuse 2 "not a backup: $1" "fab -H HOST backup --list" ;; esac
+  if [ ! -f "$restore_file" ] || [ ! -f "${restore_file%.dump}.facts" ]; then
+    refuse 2 "there is no backup $1 in $(backups_path)" "fab -H HOST backup --list"
+  fi
+  restore_id=$(container_of platform database)
+  [ -n "$restore_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
+  restore_check
+  restore_space
+  restore_new=${POSTGRES_DB}_restored
+  restore_old=${POSTGRES_DB}_before_$(date -u +%Y%m%d_%H%M%S)
+  [ "${#restore_old}" -le 63 ] || refuse 1 "the database's name is too long to be put aside: PostgreSQL cuts names at 63 characters" \
+    "by hand: docs/operating.md"
+  trap 'restore_drop' EXIT
+  restore_fill
+  restore_swap
+  trap - EXIT
+  fact restored "$1"
+  fact release "$(value_of "${restore_file%.dump}.facts" release)"
+  fact kept "$restore_old"
+  fact tables "$restore_tables"
+}
+
+# The file is what was kept.
+restore_check() {
+  restore_sum=$(sha256sum <"$restore_file")
+  [ "${restore_sum%% *}" = "$(value_of "${restore_file%.dump}.facts" sha256)" ] ||
+    refuse 1 "$restore_file is not what was kept: its SHA-256 differs; nothing was changed" "fab -H HOST backup --list names others"
+  restore_database=$(value_of "${restore_file%.dump}.facts" database)
+  [ "$restore_database" = "$POSTGRES_DB" ] ||
+    refuse 1 "$restore_file is of database $restore_database, this host has $POSTGRES_DB; nothing was changed" "fab -H HOST backup --list names others"
+  restore_tables=$(value_of "${restore_file%.dump}.facts" tables)
+}
+
+# restore_space: beside what is there, as much as it takes: a full disk would stop the server itself.
+restore_space() {
+  restore_need=$(restore_ask "select pg_database_size('$POSTGRES_DB') / 1024") || restore_need=0
+  restore_root=${DATA_PATH:-$(engine info --format '{{.DockerRootDir}}')}
+  restore_free=$(free_kib "$restore_root")
+  [ "${restore_free:-$restore_need}" -ge "${restore_need:-0}" ] ||
+    refuse 1 "too little space to restore beside the database: $((restore_need / 1024)) MB needed, $((restore_free / 1024)) MB free in $restore_root" \
+      "fab -H HOST prune; fab -H HOST restore --forget --yes removes what earlier restores kept"
+}
+
+# restore_ask SQL: outside of the application's database.
+restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d postgres -c "$1"; }
+
+restore_drop() { restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1 || true; }
+
+# Into a database of its own: a dump that does not restore leaves everything as it was.
+restore_fill() {
+  restore_drop
+  restore_ask "create database \"$restore_new\" owner \"$POSTGRES_USER\" template template0" >/dev/null || refuse 1 "cannot make a database to restore into"
+  say "restoring ${restore_file##*/} beside the database"
+  restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "$restore_new" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
+    refuse 1 "the dump does not restore: $(one_line "$restore_said" | tail -c 300); the database is as it was" "fab -H HOST backup --list names others"
+  restore_found=$(engine exec "$restore_id" psql -X -A -t -q -U postgres -d "$restore_new" -c "analyze" -c \
+    "$BACKUP_TABLES" | tail -n 1)
+  [ "$restore_found" = "$restore_tables" ] ||
+    refuse 1 "restored $restore_found tables of $restore_tables; the database is as it was" "fab -H HOST backup --list names others"
+}
+
+# Both names in one transaction. A rename waits some seconds for the sessions of a database to end, and lets no new one in
+# meanwhile: they are ended from another session until it is through.
+restore_swap() {
+  (
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+      restore_ask "select pg_terminate_backend(pid) from pg_stat_activity where datname = '$POSTGRES_DB'" >/dev/null 2>&1 || true
+      sleep 0.3
+    done
+  ) &
+  restore_ender=$!
+  restore_said=$(restore_ask "begin; alter database \"$POSTGRES_DB\" rename to \"$restore_old\"; alter database \"$restore_new\" rename to \"$POSTGRES_DB\"; commit" 2>&1) || restore_said="failed: $restore_said"
+  kill "$restore_ender" 2>/dev/null || true
+  wait "$restore_ender" 2>/dev/null || true
+  case $restore_said in
+  failed:*) refuse 1 "the databases could not change places: $(one_line "${restore_said#failed: }" | tail -c 300); the database is as it was" "try again; fab -H HOST logs --service database" ;;
+  esac
+}
+
+# restore_forget: what earlier restores have left beside the database.
+restore_forget() {
+  restore_id=$(container_of platform database)
+  [ -n "$restore_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
+  restore_ask "select datname from pg_database where datname ~ '^${POSTGRES_DB}_before_[0-9]{8}_[0-9]{6}\$'" | while IFS= read -r restore_name; do
+    [ -n "$restore_name" ] || continue
+    restore_ask "drop database \"$restore_name\" with (force)" >/dev/null
+    fact removed "$restore_name"
+  done
+}
