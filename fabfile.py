@@ -1,6 +1,6 @@
 """The tasks of `fab`; `fab --list` shows them."""
 
-from tasks import STEPS
+from tasks import FROM_SOURCES, STEPS
 from tasks.binding import namespace
 
-ns = namespace(STEPS)
+ns = namespace(STEPS, from_sources=FROM_SOURCES)

@@ -1,15 +1,25 @@
 """The steps of a deployment, in the order in which they are listed."""
 
+from tasks.activation import up
+from tasks.backups import backup, restore
 from tasks.builds import build
 from tasks.deployment import deploy, plan
 from tasks.doctor import doctor
-from tasks.engine import install_docker
+from tasks.exec import exec  # noqa: A004
+from tasks.explain import explain
+from tasks.history import history
 from tasks.hosts import detect_os
 from tasks.images import ship_images
+from tasks.installation import install_docker
 from tasks.logs import logs
-from tasks.releases import down, push_config, status, up, verify
+from tasks.maintenance import maintenance
+from tasks.migrations import resolve_migration
+from tasks.prune import prune
+from tasks.releases import down, push_config
+from tasks.rollback import restart, rollback
 from tasks.runtime import detect_runtime
 from tasks.settings import check_config, init
+from tasks.status import status, verify
 
 STEPS = (
     init,
@@ -25,8 +35,21 @@ STEPS = (
     up,
     verify,
     deploy,
+    rollback,
+    restart,
     status,
+    history,
+    explain,
     logs,
+    exec,
+    backup,
+    restore,
+    resolve_migration,
+    maintenance,
+    prune,
     down,
 )
 """Every task of `fab`."""
+
+FROM_SOURCES = (build, plan, ship_images, push_config, deploy)
+"""Those that carry the application's sources on: a fault in these is named before anything is contacted."""

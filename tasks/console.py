@@ -31,11 +31,6 @@ class TerminalConsole:
         self._colours = self._is_terminal and "NO_COLOR" not in os.environ
         colorama.just_fix_windows_console()
 
-    @property
-    def verbose(self) -> bool:
-        """Whether diagnostics are wanted."""
-        return self._verbose
-
     def be_verbose(self, verbose: bool) -> None:  # noqa: FBT001
         """Show diagnostics from now on, or no longer."""
         self._verbose = verbose
@@ -64,9 +59,9 @@ class TerminalConsole:
             print(f"{start}{text}{end}", file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self, what: str, total: int | None = None) -> Iterator[Progress]:
+    def progress(self, what: str) -> Iterator[Progress]:
         """Show that something goes on; nothing is shown of what ends within two seconds, but for its result."""
-        meter = Meter(what, total)
+        meter = Meter(what)
         stop = threading.Event()
         ticker = threading.Thread(target=self._tick, args=(meter, stop), daemon=True)
         ticker.start()
@@ -93,12 +88,11 @@ class TerminalConsole:
 
 
 class Meter:
-    """Count what has gone through, and say so with the rate and the time left."""
+    """Count what has gone through, and say so with the rate."""
 
-    def __init__(self, what: str, total: int | None) -> None:
+    def __init__(self, what: str) -> None:
         """Start the clock."""
-        self._what, self._total = what, total
-        self._done, self._note = 0, ""
+        self._what, self._done, self._note = what, 0, ""
         self._start = time.monotonic()
 
     def advance(self, amount: int) -> None:
@@ -110,15 +104,11 @@ class Meter:
         self._note = text
 
     def line(self) -> str:
-        """Write the line for now: what, how much, how fast, how long still."""
+        """Write the line for now: what, how long, how much, how fast."""
         seconds = time.monotonic() - self._start
         parts = [f"{self._what} … {seconds:.0f} s"]
         if self._done:
-            rate = self._done / max(seconds, 0.001)
-            of = f" of {size(self._total)}" if self._total else ""
-            parts.append(f"{size(self._done)}{of}, {size(rate)}/s")
-            if self._total and self._done < self._total:
-                parts.append(f"{(self._total - self._done) / max(rate, 1):.0f} s left")
+            parts.append(f"{size(self._done)}, {size(self._done / max(seconds, 0.001))}/s")
         if self._note:
             parts.append(self._note[:100])
         return ", ".join(parts)

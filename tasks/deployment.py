@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from tasks.builds import Made, last_build, make_build, require_sources
+from tasks.activation import activate, say_what_next, step_times
+from tasks.builds import make_build, require_sources
+from tasks.core.disk import DiskNeed, deployment_needs, shortages
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation
 from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Host, Outcome
-from tasks.core.releases import ReleaseFiles, release_files
-from tasks.core.settings import Settings
+from tasks.core.releases import Build, ReleaseFiles, release_files
 from tasks.core.workspace import Workspace
-from tasks.engine import ensure_engine, plan_installation
-from tasks.hosts import Lock, held, read_facts
+from tasks.hosts import Lock, held, read_facts, require_disk, require_identity
 from tasks.images import send_images
-from tasks.releases import activate, choose_name, push_release, step_times
+from tasks.installation import ensure_engine, plan_installation
+from tasks.last_build import remember_name
+from tasks.releases import choose_name, push_release
 from tasks.runtime import find_runtime
 
 
@@ -30,15 +32,19 @@ def plan(host: Host, work: Workspace) -> Outcome:
     require_sources(work)
     find_runtime(work)
     facts = read_facts(host, work)
+    require_identity(host, work, facts)
     wanted = _prepare(host, work, facts, plan_installation(host, work, facts))
     for line in wanted.plan.lines():
         work.console.say("  " + line)
+    short = [] if wanted.plan.nothing else shortages(wanted.needs(facts), facts)
+    for line in short:
+        work.console.warn(f"too little disk on {host.name}: {line}")
     summary = (
         f"{host.name}: already so, {wanted.plan.active} serves"
         if wanted.plan.nothing
         else f"{host.name}: would deploy {wanted.plan.release}"
     )
-    return Outcome(False, summary, data=wanted.plan.as_json())
+    return Outcome(False, summary, data={**wanted.plan.as_json(), "disk": short})
 
 
 def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
@@ -46,13 +52,14 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
 
     Docker and Compose are installed first where they are missing (install-docker).
     Nothing to change and all healthy: says `already so`. When anything fails, the release that served goes on
-    serving. Undo: up --release with the previous one.
+    serving. Undo: rollback.
     """
     clock = Clock()
     require_sources(work)
     find_runtime(work)
     with clock.step("connect"):
         facts = read_facts(host, work)
+    require_identity(host, work, facts)
     installation = plan_installation(host, work, facts)
     with clock.step("build"):
         wanted = _prepare(host, work, facts, installation)
@@ -60,40 +67,49 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
         return _already_so(host, wanted.plan, clock)
     for line in wanted.plan.lines():
         work.console.say("  " + line)
+    require_disk(host, facts, wanted.needs(facts))
     with held(host, work, "deploy", wait=wait) as lock:
+        require_identity(host, work, lock.facts)
         if plan_installation(host, work, lock.facts):
             _install(host, work, lock, clock)
-        name = choose_name(host, work, wanted.made.build, wanted.files, lock.facts)
+        name = choose_name(host, wanted.build, wanted.files, lock.facts)
+        remember_name(work.root, wanted.build, host.name, name)
         plan_now = make_plan(wanted.files, name, lock.facts)
         if plan_now.nothing:  # another deployment, or the end of one that was cut off, has done it meanwhile
             return _already_so(host, plan_now, clock)
+        require_disk(host, lock.facts, wanted.needs(lock.facts))
         with clock.step("ship"):
-            sent = send_images(host, work, wanted.made.build, name, lock.facts)
+            sent = send_images(host, work, wanted.build, name, lock.facts)
         work.console.say(f"  {sent.summary}")
         with clock.step("push config"):
             push_release(host, work, wanted.files, name, lock.facts)
         with clock.step("activate"):
             result = activate(host, lock, name)
-    return _summary(host, work, plan_now, result, clock)
+    return _summary(host, work, result, clock)
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Prepared:
     """What is to be deployed: the build, its files, and the plan against the host's facts."""
 
-    made: Made
+    build: Build
     files: ReleaseFiles
     plan: Plan
 
+    def needs(self, facts: HostFacts) -> tuple[DiskNeed, ...]:
+        """Give the room it takes on the host."""
+        return deployment_needs([image for image in self.files.images.values() if not image.is_on(facts)], facts)
 
-def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Installation | None) -> _Wanted:
+
+def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Installation | None) -> _Prepared:
     made = make_build(work, facts=facts)
     if made.built:
         work.console.say(f"  built {', '.join(made.built)}")
     files = release_files(work.root, work.settings, made.build)
-    name = choose_name(host, work, made.build, files, facts)
+    name = choose_name(host, made.build, files, facts)
+    remember_name(work.root, made.build, host.name, name)
     plan = make_plan(files, name, facts, installation.lines if installation else ())
-    return _Wanted(replace(made, build=last_build(work.root) or made.build), files, plan)
+    return _Prepared(made.build.called(name, host.name), files, plan)
 
 
 def _install(host: Host, work: Workspace, lock: Lock, clock: Clock) -> None:
@@ -109,26 +125,12 @@ def _already_so(host: Host, plan: Plan, clock: Clock) -> Outcome:
     return Outcome(False, summary, data={"release": plan.active, "round_trips": host.round_trips})
 
 
-def _summary(host: Host, work: Workspace, plan: Plan, result: Outcome, clock: Clock) -> Outcome:
+def _summary(host: Host, work: Workspace, result: Outcome, clock: Clock) -> Outcome:
     details = dict(result.data or {})
-    steps = details.get("steps")
-    on_host = f"; on the host: {step_times(steps)}" if isinstance(steps, dict) else ""
-    work.console.say(f"  steps: {clock}{on_host}")
-    work.console.say(f"  log on the host: {details.get('log')}")
-    back = f"; back: fab -H {host.name} up --release {plan.active}" if plan.active else ""
-    work.console.say(f"  look: fab -H {host.name} status{back}")
-    address = url(work.settings, host.address)
+    work.console.say(f"  steps: {clock}; on the host: {step_times(details['steps'])}")
+    address = say_what_next(host, work, details)
     data = {**details, "url": address, "seconds": dict(clock.seconds), "round_trips": host.round_trips}
     return Outcome(True, f"{host.name}: {details['release']} serves at {address} ({clock.total():.1f} s)", data=data)
-
-
-def url(settings: Settings, address: str) -> str:
-    """Give the address of the application on a host."""
-    scheme, port, usual = ("http", settings.http_port, 80)
-    if settings.enable_https:
-        scheme, port, usual = ("https", settings.https_port, 443)
-    name = f"[{address}]" if ":" in address else address
-    return f"{scheme}://{name}{'' if port == usual else f':{port}'}/"
 
 
 @dataclass

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tasks.core.application import check_application
 from tasks.core.checks import Check, host_checks
 from tasks.core.errors import DeployError
+from tasks.core.image_inputs import base_images
 from tasks.core.protocols import Host, Outcome
 from tasks.core.settings import Settings
 from tasks.core.workspace import Workspace
 from tasks.hosts import read_facts
+from tasks.image_store import ImageStore
 from tasks.runtime import find_runtime
 
 
@@ -17,12 +21,12 @@ def doctor(host: Host, work: Workspace) -> Outcome:
 
     Changes nothing. Each line that fails has its remedy; exit code 1 when one fails.
     """
-    checks = [_application(work.settings), _runtime(work)]
+    checks = [_application(work.settings), *_runtime(work)]
     for check in checks:
         work.console.say(str(check))
     facts = read_facts(host, work)
     reached = Check("connection", True, f"{host.name} ({host.address})")
-    for check in (found := [reached, *host_checks(facts, work.settings)]):
+    for check in (found := [reached, *host_checks(facts, work.settings, target=host.target)]):
         work.console.say(str(check))
     checks += found
     failed = [check for check in checks if not check.passed]
@@ -38,9 +42,15 @@ def _application(settings: Settings) -> Check:
     return Check("application", not faults, "; ".join(faults) or str(settings.app_source), "see docs/application.md")
 
 
-def _runtime(work: Workspace) -> Check:
+def _runtime(work: Workspace) -> Iterator[Check]:
     try:
         found = find_runtime(work)
     except DeployError as error:
-        return Check("container runtime", False, error.what, error.remedy)
-    return Check("container runtime", True, f"{found.name} {found.version}")
+        yield Check("container runtime", False, error.what, error.remedy)
+        return
+    yield Check("container runtime", True, f"{found.name} {found.version}")
+    wanted = base_images(work.settings)
+    there = ImageStore(work.workstation, found).inspect(*wanted)
+    missing = [f"{tag} ({setting})" for tag, setting in wanted.items() if tag not in there]
+    said = f"not here, the next build pulls: {', '.join(missing)}" if missing else f"here: {', '.join(wanted)}"
+    yield Check("base images", True, said)

@@ -6,14 +6,25 @@ import getpass
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from tasks.core.errors import DeployError, HostNotReady, Locked, UnsupportedHost
+from tasks.core.activation import Follower
+from tasks.core.disk import DiskNeed, disk_remedy, shortages
+from tasks.core.errors import (
+    DeployError,
+    HostNotReady,
+    IdentityChanged,
+    Locked,
+    UnsupportedHost,
+    UsageError,
+)
 from tasks.core.facts import HostFacts, parse_facts
+from tasks.core.identity import identity_changes, old_values
 from tasks.core.os_release import SUPPORTED, detect
-from tasks.core.protocols import Answer, Conversation, Host, Listener, Outcome
-from tasks.core.requirements import Fault, missing_requirements
+from tasks.core.protocols import Answer, Conversation, Host, Outcome
+from tasks.core.reasons import typed
+from tasks.core.requirements import UnmetRequirement, missing_requirements
 from tasks.core.settings import Settings, release_environment
 from tasks.core.workspace import Workspace
 
@@ -60,12 +71,38 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Col
 
     `coming`: what is not asked for, because it is about to be installed.
     """
-    if faults := missing_requirements(facts, work.settings, coming=coming):
+    if faults := missing_requirements(facts, work.settings, coming=coming, target=host.target):
         detail = "\n".join(f"{fault.what}: {fault.remedy}" for fault in faults)
         raise refusal(faults)(f"{host.name} cannot run the application yet", detail=detail, remedy=faults[0].remedy)
 
 
-def refusal(faults: Sequence[Fault]) -> type[DeployError]:
+def require_identity(host: Host, work: Workspace, facts: HostFacts) -> None:
+    """Refuse settings that belong to another database than the host's, and a server that runs on other data."""
+    if changes := identity_changes(facts, work.settings):
+        raise IdentityChanged(
+            f"the database on {host.name} has another identity: nothing was changed",
+            detail="\n".join(map(str, changes)),
+            remedy=f"set it back ({old_values(changes)}); to begin with an empty database instead, save the data, "
+            f"then, with the old values, fab -H {host.target} down --volumes --yes, and deploy with the new ones",
+        )
+    if facts.is_database_astray:
+        raise HostNotReady(
+            f"{host.name}: {facts.database_fault}; nothing was changed", remedy=typed(facts.database_next, host.target)
+        )
+    if facts.database_fault:  # it may have been mended since: the activation looks again, before it starts anything
+        work.console.say(f"  database: {facts.database_fault}")
+
+
+def require_disk(host: Host, facts: HostFacts, needs: Iterable[DiskNeed]) -> None:
+    """Refuse where a file system has too little room, of blocks or of inodes, for what is about to come."""
+    if short := shortages(needs, facts):
+        raise HostNotReady(
+            f"too little disk on {host.name}: {'; '.join(short)}; nothing was sent",
+            remedy=disk_remedy(facts, host.target),
+        )
+
+
+def refusal(faults: Sequence[UnmetRequirement]) -> type[DeployError]:
     """Tell a host that we cannot work with (exit code 3) from one where something has to be allowed or freed first."""
     return UnsupportedHost if any(fault.unsupported for fault in faults) else HostNotReady
 
@@ -73,9 +110,9 @@ def refusal(faults: Sequence[Fault]) -> type[DeployError]:
 class Lock:
     """The host's lock while we hold it, with the facts read again under it."""
 
-    def __init__(self, facts: HostFacts, conversation: Conversation) -> None:
-        """Take over the conversation with the holder on the host."""
-        self.facts, self._conversation = facts, conversation
+    def __init__(self, facts: HostFacts, conversation: Conversation, said: Follower) -> None:
+        """Take over the conversation with the holder on the host; `said` hears what it says."""
+        self.facts, self._conversation, self.said = facts, conversation, said
         self._stop = threading.Event()
         self._pinger = threading.Thread(target=self._ping, daemon=True)
 
@@ -93,6 +130,8 @@ class Lock:
 
         The lock goes over to what the order starts. No ping may be under way: the holder would read both lines at once.
         """
+        if not line.isprintable():
+            raise UsageError(f"a line break or control character in {line!r}", remedy="names have none")
         self.let_go()
         self._conversation.send(line)
         return self._conversation.finish()
@@ -105,24 +144,26 @@ class Lock:
 
 
 @contextmanager
-def held(host: Host, work: Workspace, task: str, *, wait: int = 0, listen: Listener | None = None) -> Iterator[Lock]:
+def held(host: Host, work: Workspace, task: str, *, wait: int = 0) -> Iterator[Lock]:
     """Hold the host's lock: nobody else changes this application meanwhile.
 
     Makes DEPLOYMENT_PATH, the only change before the lock. An activation that was cut off is finished or undone
     first, and said. Raises Locked (exit code 4) with the holder's name; `wait` is how many seconds to try before that.
     """
-    deadline = time.monotonic() + wait
+    deadline, is_waiting = time.monotonic() + wait, False
     while True:
-        with host.converse(
-            "hold", task, parameters=host_parameters(work.settings, task), listen=listen or work.console.say
-        ) as conversation:
+        said = Follower(work.console.say)
+        with host.converse("hold", task, parameters=host_parameters(work.settings, task), listen=said) as conversation:
             try:
                 facts = parse_facts(conversation.lines_until("ready"))
-            except Locked:
+            except Locked as error:
                 if time.monotonic() >= deadline:
                     raise
+                if not is_waiting:
+                    work.console.say(f"{error.what}: waiting, {wait} s at most")
+                is_waiting = True
             else:
-                lock = Lock(facts, conversation)
+                lock = Lock(facts, conversation, said)
                 lock.keep()
                 try:
                     yield lock

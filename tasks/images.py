@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import zstandard
 
-from tasks.builds import needed_build
 from tasks.core import builders
 from tasks.core.archive import without_layers
+from tasks.core.disk import image_needs
 from tasks.core.errors import ShipFailed
 from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.images import DockerImage
@@ -20,8 +21,12 @@ from tasks.core.releases import Build
 from tasks.core.requirements import version_numbers
 from tasks.core.units import size
 from tasks.core.workspace import Workspace
-from tasks.hosts import held, host_parameters, require_engine
+from tasks.hosts import held, host_parameters, require_disk, require_engine
+from tasks.last_build import needed_build
 from tasks.runtime import find_runtime
+
+_MARK = f"{os.getpid():x}"
+"""What tells our names on this workstation's engine from those of another deployment at the same time."""
 
 
 def ship_images(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outcome:
@@ -54,7 +59,7 @@ def send_images(
     missing = [image for image in images if not image.is_on(facts)]
     sent = 0
     if missing:
-        _require_disk(host, facts, missing)
+        require_disk(host, facts, image_needs(missing, facts))
         shipment = _Shipment(missing, release, facts)
         mismatched, sent, said = _send(host, work, shipment, layers_on(facts))
         if mismatched:
@@ -68,22 +73,29 @@ def send_images(
                 remedy="check the host's disk and Docker's log (journalctl -u docker), then deploy again; "
                 "nothing that serves was touched",
             )
-    others = [image for image in images if image not in missing]
+    tagged = tag_images(host, work, build, release, facts)
+    names = [image.service for image in missing]
+    summary = f"sent {', '.join(names)} ({size(sent)})" if missing else "no image had to be sent"
+    return Outcome(bool(missing) or tagged, summary, data={"sent": names, "bytes": sent})
+
+
+def tag_images(host: Host, work: Workspace, build: Build, release: str, facts: HostFacts) -> bool:
+    """Give the images that were on the host already the release's name, by which rollback and prune find them."""
     tagged = {tag for image in facts.images for tag in image.tags}
-    if untagged := [image for image in others if image.release_tag(release) not in tagged]:
+    images = [build.images[service] for service in SERVICES]
+    untagged = [image for image in images if image.is_on(facts) and image.release_tag(release) not in tagged]
+    if untagged:
         parameters = host_parameters(work.settings, "ship-images") | {"IMAGES": _order(untagged, release)}
         host.run("tag", parameters=parameters, listen=work.console.detail)
-    names = [image.name.rpartition("/")[2] for image in missing]
-    summary = f"sent {', '.join(names)} ({size(sent)})" if missing else "no image had to be sent"
-    return Outcome(bool(missing or untagged), summary, data={"sent": names, "bytes": sent})
+    return bool(untagged)
 
 
 def _order(images: Sequence[DockerImage], release: str) -> str:
     lines = (
-        f"{i.name.rpartition('/')[2]} {i.content_name} {i.release_tag(release)} {i.incoming} {','.join(i.layers)}"
-        for i in images
+        (image.service, image.content_name, image.release_tag(release), image.incoming(_MARK), ",".join(image.layers))
+        for image in images
     )
-    return "\n".join(lines)
+    return "\n".join(" ".join(line) for line in lines)
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,9 @@ def _send(
     """Send one archive of the images; give those that did not verify, the bytes that went out, what the host said."""
     runtime = find_runtime(work).name
     for image in shipment.images:
-        tagged = work.workstation.run(builders.tag(runtime, image.content_name, image.incoming), accept=range(256))
+        tagged = work.workstation.run(
+            builders.tag(runtime, image.content_name, image.incoming(_MARK)), accept=range(256)
+        )
         if tagged.exit_code:
             raise ShipFailed(
                 f"{image.content_name} is neither on {host.name} nor here: it was built elsewhere",
@@ -109,7 +123,7 @@ def _send(
                 remedy="run: fab build",
             )
     sent = 0
-    names = ", ".join(image.name.rpartition("/")[2] for image in shipment.images)
+    names = ", ".join(image.service for image in shipment.images)
     try:
         with work.console.progress(f"{host.name}: sending {names}") as progress:
 
@@ -121,7 +135,9 @@ def _send(
                     yield block
                 progress.note("all sent, the host is loading")
 
-            archive = work.workstation.pipe(builders.save(runtime, *(image.incoming for image in shipment.images)))
+            archive = work.workstation.pipe(
+                builders.save(runtime, *(image.incoming(_MARK) for image in shipment.images))
+            )
             answer = host.run(
                 "load",
                 parameters=host_parameters(work.settings, "ship-images")
@@ -131,15 +147,17 @@ def _send(
                 listen=work.console.detail,
             )
     finally:
-        work.workstation.run(builders.remove(runtime, *(image.incoming for image in shipment.images)), accept=(0, 1))
+        work.workstation.run(
+            builders.remove(runtime, *(image.incoming(_MARK) for image in shipment.images)), accept=(0, 1)
+        )
     verified = set(answer.values("verified"))
-    mismatched = [image for image in shipment.images if image.name.rpartition("/")[2] not in verified]
+    mismatched = [image for image in shipment.images if image.service not in verified]
     return mismatched, sent, "\n".join(answer.talk[-10:])
 
 
 def compressed(blocks: Iterable[bytes], facts: HostFacts) -> Iterator[bytes]:
     """Compress for the host's engine: zstd from Docker 23 on, where `docker load` reads it, gzip before."""
-    if version_numbers(facts.value("docker.version")) >= (23,):
+    if version_numbers(facts.engine.version) >= (23,):
         frame = zstandard.ZstdCompressor(level=3, threads=-1).compressobj()
         yield from (part for block in blocks if (part := frame.compress(block)))
         yield frame.flush()
@@ -147,14 +165,3 @@ def compressed(blocks: Iterable[bytes], facts: HostFacts) -> Iterator[bytes]:
     gzip = zlib.compressobj(level=1, wbits=31)
     yield from (part for block in blocks if (part := gzip.compress(block)))
     yield gzip.flush()
-
-
-def _require_disk(host: Host, facts: HostFacts, images: Sequence[DockerImage]) -> None:
-    """Refuse when the engine's file system cannot take the images: they are unpacked beside the archive."""
-    needed = sum(image.size for image in images) * 11 // 10
-    disk = facts.disk_of(facts.value("docker.root"))
-    if disk and disk.free_kib * 1024 < needed:
-        raise ShipFailed(
-            f"too little disk on {host.name}: {disk.path} needs {size(needed)}, {size(disk.free_kib * 1024)} are free",
-            remedy="free space there (docker image prune), then deploy again; nothing was sent",
-        )

@@ -6,11 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.configuration import effective_configuration
 from tasks.core.errors import UsageError
 from tasks.core.protocols import Console, Outcome
-from tasks.core.setting_docs import new_env_file
-from tasks.core.settings import not_there_yet, refuse
+from tasks.core.settings import Settings, effective_configuration, new_env_file
 from tasks.core.workspace import Target
 
 
@@ -28,18 +26,24 @@ def init(target: Target, console: Console, *, force: bool = False) -> Outcome:
 
 
 def check_config(target: Target, console: Console) -> Outcome:
-    """Show the effective settings, and check all that a build needs.
+    """Show which settings apply and where each is set; name every fault.
 
-    Settings, the application's sources and the certificates, all faults at once. With -H for that host. Changes
-    nothing, contacts nothing; values of the application are not shown.
+    What you have set comes first, then the names of the variables that the application's backend gets, then the
+    defaults. The settings, the application's sources and the certificates are checked; with -H, as they are for that
+    host. Changes nothing, contacts nothing; values of the application are not shown.
     """
     found = effective_configuration(root=target.root, host=target.host, environ=os.environ, overrides=target.overrides)
-    refuse(not_there_yet(found.settings))
     for warning in found.warnings:
         console.warn(warning)
     for line in found.lines:
         console.say(line)
-    return Outcome(False, "the configuration is sound", data=found.data)
+    return Outcome(False, f"no fault in {_files(found.settings)}", data=found.data)
+
+
+def _files(settings: Settings) -> str:
+    origins = {*settings.sources.values(), *settings.application_sources.values()}
+    files = sorted(origin.removeprefix("file ") for origin in origins if origin.startswith("file "))
+    return ", ".join(files or ["the settings"]) + " and the application's sources"
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def write_settings_file(root: Path, *, force: bool = False, host: str | None = N
     except FileExistsError:
         raise UsageError(
             f"{path} is there already and was not touched",
-            remedy="edit it, or: fab init --force (keeps it under another name)",
+            remedy=f"edit it, or: fab {f'-H {host} ' if host else ''}init --force (keeps it under another name)",
         ) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {(error.strerror or 'failed').lower()}") from None

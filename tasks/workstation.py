@@ -8,8 +8,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from tasks.core.errors import DeployError
@@ -22,6 +21,15 @@ _BLOCK = 1 << 20
 class LocalPrograms:
     """Run programs by argument list, never through a shell."""
 
+    def __init__(self) -> None:
+        """Start with nothing that runs."""
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def stop(self) -> None:
+        """Ask every program that runs now to end, whichever thread waits for it."""
+        for process in tuple(self._running):
+            process.terminate()
+
     def has(self, program: str) -> bool:
         """Tell whether a program is in PATH."""
         return shutil.which(program) is not None
@@ -32,11 +40,10 @@ class LocalPrograms:
         *,
         accept: Sequence[int] = (0,),
         listen: Listener | None = None,
-        directory: Path | None = None,
     ) -> Answer:
         """Run a program to its end; `listen` hears each line of both its outputs as it comes."""
         talk: deque[str] = deque(maxlen=_KEPT)
-        with self._start(command, directory) as process:
+        with self._started(command) as process:
             reader = threading.Thread(target=self._read, args=(process.stderr, talk, listen))
             reader.start()
             lines: list[str] = []
@@ -60,7 +67,7 @@ class LocalPrograms:
     def pipe(self, command: Sequence[str]) -> Iterator[bytes]:
         """Give a program's stdout in blocks as they come."""
         talk: deque[str] = deque(maxlen=_KEPT)
-        with self._start(command, None) as process:
+        with self._started(command) as process:
             reader = threading.Thread(target=self._read, args=(process.stderr, talk, None))
             reader.start()
             try:
@@ -75,8 +82,17 @@ class LocalPrograms:
         if process.returncode:
             raise _failure(command, Answer(process.returncode, (), tuple(talk)))
 
+    @contextmanager
+    def _started(self, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+        with self._start(command) as process:
+            self._running.add(process)
+            try:
+                yield process
+            finally:
+                self._running.discard(process)
+
     @staticmethod
-    def _start(command: Sequence[str], directory: Path | None) -> subprocess.Popen[bytes]:
+    def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
         environment = {key: value for key, value in os.environ.items() if key != "CONTAINERD_NAMESPACE"}
         try:
             return subprocess.Popen(
@@ -84,7 +100,6 @@ class LocalPrograms:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=directory,
                 env=environment,
             )
         except OSError as error:

@@ -6,34 +6,35 @@ A step that takes a `Host` needs -H; every other one runs on the workstation, on
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_type_hints
 
 from fabric import Connection
+from fabric.main import program
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
+from tasks.binding.endings import ending, outcome_json, print_json
+from tasks.binding.internal_errors import report_internal_errors
 from tasks.binding.ssh import SshHost
+from tasks.binding.targets import hosts_after, target_of, typed_hosts
+from tasks.binding.unknown_words import refuse_unknown_words
+from tasks.binding.whole_line import Step, WholeLine, overrides_of, words_after
 from tasks.console import TerminalConsole
 from tasks.core.bundle import host_bundle
-from tasks.core.errors import DeployError, UsageError
-from tasks.core.protocols import Console, Host, Outcome
+from tasks.core.errors import DeployError, Interrupted, SettingsError
+from tasks.core.protocols import Command, Console, Host
 from tasks.core.settings import Settings, load_settings
 from tasks.core.workspace import Target, Workspace
 from tasks.workstation import LocalPrograms
 
-Step = Callable[..., Outcome]
 ROOT = Path(__file__).resolve().parents[2]
-INTERRUPTED = 130
 
 HELP = {
     "json": "print the result as JSON on stdout",
@@ -43,19 +44,39 @@ HELP = {
     "wait": "how many seconds to wait for the host's lock",
     "service": "all, frontend, backend, database, edge, or deploy for the last deployment",
     "lines": "how many lines",
+    "tail": "how many of the last lines, or all [100; all with --since]",
+    "since": "only what was written since: 10m, 2h30m, or a time like 2026-01-31T12:00:00Z",
+    "follow": "go on showing what comes, until Ctrl-C",
     "volumes": "remove the volumes too, and with them the data",
-    "yes": "needed with --volumes: yes, remove the data",
+    "yes": "needed where data goes or is put aside: yes, do it",
+    "to": "the release to go back to, by name",
+    "backup": "the backup to restore, by name; `fab backup --list` lists them",
+    "list": "list the backups, make none",
+    "forget": "remove what earlier restores have kept beside the database",
+    "name": "the migration's name",
+    "rolled_back": "nothing of it is there: the next deployment runs it again",
+    "applied": "all of it is there: it never runs again",
+    "on": "answer everybody with 503 and a page",
+    "off": "open the application again",
+    "message": "what the page says, in a line",
+    "exec.service": "frontend, backend, database or edge; then -- and the command",
     "group": "let the user use Docker without sudo, which is as good as root",
     "force": "write a new file; the one that is there is kept under another name",
 }
 """What every option means, for `fab --help TASK`."""
 
 
-def namespace(steps: Sequence[Step]) -> Collection:
-    """Make the collection that fabfile.py shows: one task a step, in the order given."""
-    session = Session(ROOT)
+def namespace(steps: Sequence[Step], *, from_sources: Sequence[Step] = ()) -> Collection:
+    """Make the collection that fabfile.py shows: one task a step, in the order given.
+
+    Those `from_sources` have the application's sources checked with the settings.
+    """
+    line = WholeLine(steps, from_sources=from_sources)
+    session = Session(ROOT, line)
     collection = Collection(*(_task(step, session) for step in steps))
     collection.configure({"run": {"in_stream": False}})
+    refuse_unknown_words(program, line.names, line.check)
+    report_internal_errors(program)
     return collection
 
 
@@ -79,7 +100,7 @@ def _task(step: Step, session: Session) -> Task[Callable[..., None]]:
         body,
         name=step.__name__,
         iterable=["set"],
-        help={name: HELP[name] for name in names},
+        help={name: HELP.get(f"{step.__name__}.{name}", HELP.get(name, "")) for name in names},
         auto_shortflags=False,
         optional=[],
     )
@@ -88,9 +109,9 @@ def _task(step: Step, session: Session) -> Task[Callable[..., None]]:
 class Session:
     """One run of fab: its hosts stay connected from task to task, and workstation steps run once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, line: WholeLine) -> None:
         """Start with nothing read and nothing contacted."""
-        self._root = root
+        self._root, self._line = root, line
         self._hosts: dict[tuple[str, str, int], SshHost] = {}
         self._done: set[tuple[str, str]] = set()
         self._console = TerminalConsole()
@@ -98,17 +119,20 @@ class Session:
     def carry_out(self, step: Step, kinds: Mapping[str, object], context: Context, given: Mapping[str, object]) -> None:
         """Call a step with what its signature asks for, print what it did, and end with its exit code."""
         options = dict(given)
-        as_json, verbose = bool(options.pop("json")), bool(options.pop("verbose"))
-        overrides = options.pop("set")
+        as_json, overrides = bool(options.pop("json")), overrides_of(given)
+        del options["set"], options["verbose"]
         if as_json:
             self._console.keep_stdout_clean()
         signal.signal(signal.SIGTERM, _interrupt)
         try:
-            self._carry_out(step, kinds, context, options, as_json=as_json, verbose=verbose, overrides=overrides)
+            self._carry_out(step, kinds, context, options, as_json=as_json, overrides=overrides)
         except DeployError as error:
-            self._fail(error, context, as_json=as_json)
+            is_on_host = isinstance(context, Connection) and not isinstance(error, SettingsError)
+            rest = hosts_after(context, typed_hosts()) if is_on_host else []
+            raise ending(error, as_json=as_json, not_touched=rest) from error
         except KeyboardInterrupt:
-            raise Exit(f"{step.__name__}: interrupted; {_after_interrupt(context)}", INTERRUPTED) from None
+            name = step.__name__.replace("_", "-")
+            raise ending(_interrupted(name, context), as_json=as_json) from None
 
     def _carry_out(
         self,
@@ -118,24 +142,22 @@ class Session:
         options: dict[str, object],
         *,
         as_json: bool,
-        verbose: bool,
-        overrides: object,
+        overrides: dict[str, str],
     ) -> None:
         name = step.__name__.replace("_", "-")
-        needs_host = Host in kinds.values()
-        if needs_host and not isinstance(context, Connection):
-            raise UsageError(f"{name} works on a host, and none was named", remedy=f"type: fab -H HOST {name}")
-        if not needs_host:
+        if Host not in kinds.values():
             once = (name, repr(sorted(options.items())))
             if once in self._done:
                 return
             self._done.add(once)
-        arguments = self._arguments(kinds, context, _overrides(overrides) | ({"VERBOSE": "true"} if verbose else {}))
+        arguments = self._arguments(kinds, context, overrides)
         outcome = step(**arguments, **options)
         if as_json:
-            print(json.dumps(outcome.data or {}, indent=2, default=str))
+            print_json(outcome_json(outcome))
         elif outcome.summary:
             self._console.say(outcome.summary)
+            if outcome.remedy:
+                self._console.say(f"  next: {outcome.remedy}")
         if outcome.exit_code:
             raise Exit("", outcome.exit_code)
 
@@ -143,8 +165,9 @@ class Session:
         """Give a step's positional parameters what their types ask for."""
         host_name = str(context.original_host) if isinstance(context, Connection) else None
         target = Target(self._root, host_name, overrides)
-        supplied: dict[object, object] = {Console: self._console, Target: target}
+        supplied: dict[object, object] = {Console: self._console, Target: target, Command: Command(words_after())}
         if Workspace in kinds.values():
+            self._line.check_settings(self._root, os.environ)
             settings = load_settings(root=self._root, host=host_name, environ=os.environ, overrides=overrides)
             self._console.be_verbose(settings.verbose)
             for warning in settings.warnings:
@@ -158,42 +181,20 @@ class Session:
         key = (connection.user, connection.host, connection.port)
         if key not in self._hosts:
             strict = settings.ssh_host_keys == "strict"
-            self._hosts[key] = SshHost(connection, host_bundle(self._root), strict=strict, warn=self._console.warn)
+            target = target_of(connection, typed_hosts())
+            self._hosts[key] = SshHost(
+                connection, host_bundle(self._root), strict=strict, warn=self._console.warn, target=target
+            )
         return self._hosts[key]
 
-    def _fail(self, error: DeployError, context: Context, *, as_json: bool) -> NoReturn:
-        if as_json:
-            print(json.dumps({"error": error.what, "detail": error.detail, "next": error.remedy}, indent=2))
-        message = f"error: {error}"
-        if isinstance(context, Connection) and (rest := _hosts_after(str(context.original_host), sys.argv)):
-            message += f"\n  not touched: {', '.join(rest)}"
-        raise Exit(message, error.exit_code)
 
-
-def _overrides(given: object) -> dict[str, str]:
-    pairs = {}
-    for text in given if isinstance(given, list) else []:
-        key, separator, value = str(text).partition("=")
-        if not separator:
-            raise UsageError(f"--set {text} has no =", remedy="type: --set KEY=VALUE")
-        pairs[key] = value
-    return pairs
-
-
-def _hosts_after(name: str, words: Sequence[str]) -> list[str]:
-    """Find the hosts of -H that come after `name`."""
-    for flag, value in pairwise(words):
-        if flag in ("-H", "--hosts"):
-            names = value.split(",")
-            bare = [each.rpartition("@")[2].partition(":")[0] for each in names]
-            return names[bare.index(name) + 1 :] if name in bare else []
-    return []
-
-
-def _after_interrupt(context: Context) -> str:
-    if isinstance(context, Connection):
-        return f"the host finishes or undoes what it had begun: fab -H {context.original_host} status shows it"
-    return "nothing on any host was touched"
+def _interrupted(name: str, context: Context) -> Interrupted:
+    if not isinstance(context, Connection):
+        return Interrupted(f"{name}: interrupted; nothing on any host was touched", remedy="type it again")
+    target = target_of(context, typed_hosts())
+    return Interrupted(
+        f"{name}: interrupted; the host finishes or undoes what it had begun", remedy=f"fab -H {target} status shows it"
+    )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -25,8 +25,8 @@ class UnknownHostKey(paramiko.SSHException):
 
     def __init__(self, name: str, key: paramiko.PKey) -> None:
         """Keep what the message needs."""
-        super().__init__(f"its {key.get_name()} key {fingerprint(key)} is unknown, and SSH_HOST_KEYS is strict")
-        self.name = name
+        super().__init__(f"the {key.get_name()} key {fingerprint(key)} of {name} is unknown")
+        self.name, self.key = name, key
 
 
 class _Refuse(paramiko.MissingHostKeyPolicy):

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
+import signal
 import socket
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import cast
 
 import paramiko
 from fabric import Connection
 
-from tasks.binding.host_keys import UnknownHostKey, Warn, fingerprint, verify_host_keys
+from tasks.binding.connection_errors import explain
+from tasks.binding.host_keys import Warn, verify_host_keys
+from tasks.binding.terminal import attach
 from tasks.core.bundle import ENTRY
+from tasks.core.commands import DOCKER, quote
 from tasks.core.commands import parameters as parameter_lines
-from tasks.core.commands import quote
-from tasks.core.errors import ConnectionFailed, DeployError, HostFailed, Locked
-from tasks.core.protocols import Answer, Listener
+from tasks.core.errors import ConnectionFailed
+from tasks.core.protocols import Answer, Host, Listener
+from tasks.core.reasons import CONNECT_SECONDS, script_failure, typed
 
 # What paramiko would print of a failed connection, a traceback too, is in our message already.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-_CONNECT_SECONDS = 10
 _KEEPALIVE_SECONDS = 15
 _DEAD_MILLISECONDS = 60_000
 _KEPT = 60
-_NO_SSH = ("No existing session", "Error reading SSH protocol banner")  # which of them is a race in paramiko
 
 
 class SshHost:
     """A host that fabric's Connection leads to (protocol: tasks.core.protocols.Host)."""
 
-    def __init__(self, connection: Connection, bundle: str, *, strict: bool, warn: Warn) -> None:
-        """Keep what is needed to connect; nothing is contacted yet."""
+    def __init__(self, connection: Connection, bundle: str, *, strict: bool, warn: Warn, target: str = "") -> None:
+        """Keep what is needed to connect; nothing is contacted yet. `target` is the host as -H named it."""
+        self.target = target or str(connection.original_host)
         self._connection, self._bundle = connection, bundle
         self._strict, self._warn = strict, warn
         self.round_trips = 0
@@ -70,8 +75,8 @@ class SshHost:
         verify_host_keys(self._connection, strict=self._strict, warn=self._warn)
         kwargs = self._connection.connect_kwargs
         for key in ("banner_timeout", "auth_timeout", "channel_timeout"):
-            kwargs.setdefault(key, _CONNECT_SECONDS)
-        self._connection.connect_timeout = self._connection.connect_timeout or _CONNECT_SECONDS
+            kwargs.setdefault(key, CONNECT_SECONDS)
+        self._connection.connect_timeout = self._connection.connect_timeout or CONNECT_SECONDS
         try:
             self._connection.open()
         except (paramiko.SSHException, OSError, EOFError, UnicodeError, OverflowError) as error:
@@ -84,11 +89,11 @@ class SshHost:
             )
 
     def _refused(self, error: BaseException) -> ConnectionFailed:
-        reason, remedy = explain(error)
+        reason = explain(error)
         ssh = f"ssh -v -p {self._connection.port} {self._connection.user}@{self._connection.host}"
         return ConnectionFailed(
-            f"cannot connect to {self.name} ({self._where}): {reason}",
-            remedy=f"{remedy + '; ' if remedy else ''}`{ssh}` shows more. Nothing was changed.",
+            f"cannot connect to {self.name} ({self._where}): {reason.why}",
+            remedy=f"{reason.remedy + '; ' if reason.remedy else ''}`{ssh}` shows more. Nothing was changed.",
         )
 
     def run(
@@ -111,7 +116,7 @@ class SshHost:
             answer = talk.finish()
         answer = Answer(answer.exit_code, before + answer.lines, answer.talk)
         if answer.exit_code not in accept:
-            raise failure(self.name, command, answer)
+            raise script_failure(self, command, answer)
         return answer
 
     @contextmanager
@@ -125,7 +130,7 @@ class SshHost:
     ) -> Iterator[ScriptChannel]:
         """Start a command of the host bundle; its standard input stays open for lines or data."""
         try:
-            channel = self._transport().open_session(timeout=_CONNECT_SECONDS)
+            channel = self._transport().open_session(timeout=CONNECT_SECONDS)
             line = f"sh -c {quote(ENTRY)} sh {' '.join(quote(word) for word in (command, *arguments))}"
             channel.exec_command(line)
             self.round_trips += 1
@@ -134,7 +139,7 @@ class SshHost:
                 channel.shutdown_write()
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(command, error) from error
-        talk = ScriptChannel(self.name, command, channel, listen)
+        talk = ScriptChannel(self, command, channel, listen)
         try:
             yield talk
         except (paramiko.SSHException, OSError, EOFError) as error:
@@ -142,17 +147,32 @@ class SshHost:
         finally:
             talk.close()
 
+    def attach(self, words: Sequence[str], *, is_terminal: bool) -> int:
+        """Run docker with our own terminal, or our input and outputs, and give its exit code."""
+        try:
+            channel = self._transport().open_session(timeout=CONNECT_SECONDS)
+            self.round_trips += 1
+            with closing(channel):
+                line = f"sh -c {quote(DOCKER)} docker {' '.join(map(quote, words))}"
+                return attach(channel, line, is_terminal=is_terminal)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the end of the process
+            return 128 + signal.SIGPIPE
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._lost("exec", error) from error
+
     def _lost(self, command: str, error: BaseException) -> ConnectionFailed:
         return ConnectionFailed(
-            f"the connection to {self.name} ({self._where}) was lost during {command}: {explain(error)[0]}",
-            remedy=f"fab -H {self.name} status shows what the host does now; the same command again goes on from there",
+            f"the connection to {self.name} ({self._where}) was lost during {command}: {explain(error).why}",
+            remedy=f"fab -H {self.target} status shows what the host does now; "
+            "the same command again goes on from there",
         )
 
 
 class ScriptChannel:
     """A host script that is running: its stdout line by line, its stderr to a listener, its stdin for us."""
 
-    def __init__(self, host: str, command: str, channel: paramiko.Channel, listen: Listener | None) -> None:
+    def __init__(self, host: Host, command: str, channel: paramiko.Channel, listen: Listener | None) -> None:
         """Start reading both outputs, so that neither can block the other."""
         self._host, self._command, self._channel = host, command, channel
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -171,7 +191,7 @@ class ScriptChannel:
     def _read_talk(self) -> None:
         with suppress(OSError, EOFError), self._channel.makefile_stderr("rb") as stream:
             for line in stream:
-                text = line.decode(errors="replace").rstrip("\n")
+                text = typed(line.decode(errors="replace").rstrip("\n"), self._host.target)
                 self._talk.append(text)
                 if self._listen:
                     self._listen(text)
@@ -189,7 +209,12 @@ class ScriptChannel:
             if line == end:
                 return tuple(found)
             found.append(line)
-        raise failure(self._host, self._command, self._ended(found))
+        raise script_failure(self._host, self._command, self._ended(found))
+
+    def lines(self) -> Iterator[str]:
+        """Give stdout line by line as it comes."""
+        while (line := self._next()) is not None:
+            yield line
 
     def send(self, line: str) -> None:
         """Give the script one line."""
@@ -227,63 +252,3 @@ class ScriptChannel:
     def close(self) -> None:
         """End the conversation; the script sees the end of its input."""
         self._channel.close()
-
-
-def failure(host: str, command: str, answer: Answer) -> DeployError:
-    """Turn an unexpected exit code into the error it stands for: 2 usage, 3 unsupported host, 4 locked."""
-    said = "\n".join(answer.talk[-20:])
-    if answer.exit_code == 4:
-        holder = answer.value("holder") or "somebody else"
-        return Locked(f"{host} is locked by {holder}", remedy="try again when it has ended, or add --wait SECONDS")
-    error = HostFailed(
-        f"{command} failed on {host} with exit code {answer.exit_code}",
-        detail=said or "\n".join(answer.lines[-10:]),
-        remedy=f"mend what it says, then run the command again; fab -H {host} doctor checks the host",
-    )
-    if answer.exit_code in (2, 3):
-        error.exit_code = answer.exit_code
-    return error
-
-
-def explain(error: BaseException) -> tuple[str, str]:  # noqa: C901, PLR0911, PLR0912 - one a kind of failure
-    """Say in the user's words why a connection failed, and what to do about it."""
-    match error:
-        case paramiko.BadHostKeyException():
-            got = fingerprint(error.key)
-            return (
-                f"its host key has changed: it shows {got}, another one is known",
-                f"if the host was made anew: ssh-keygen -R {quote(error.hostname)}, then try again",
-            )
-        case UnknownHostKey():
-            return str(error), f"compare the key, then: ssh-keyscan {_scanned(error.name)} >> ~/.ssh/known_hosts"
-        case paramiko.PasswordRequiredException():
-            return "the private key has a passphrase", "add it to an agent: ssh-add"
-        case paramiko.AuthenticationException() if "timeout" in str(error).lower():
-            return f"the login was not answered within {_CONNECT_SECONDS} s", "try again; the host may be overloaded"
-        case paramiko.AuthenticationException():
-            return "the login was refused (no key that it accepts)", "check the user, and authorized_keys on the host"
-        case paramiko.SSHException() if "No authentication methods" in str(error):
-            return (
-                "there is no key and no agent to log in with",
-                "ssh-add -l shows the agent's keys; ssh-keygen makes one",
-            )
-        case paramiko.SSHException() if any(sign in str(error) for sign in _NO_SSH):
-            return f"nothing there spoke SSH within {_CONNECT_SECONDS} s", "check the port, and what listens there"
-        case socket.gaierror() | UnicodeError():
-            return "the name is unknown", "check the spelling, DNS, or ~/.ssh/config"
-        case TimeoutError():
-            return f"no answer within {_CONNECT_SECONDS} s", "check the address and the firewall"
-        case paramiko.ssh_exception.NoValidConnectionsError():
-            return explain(next(iter(error.errors.values())))
-        case ConnectionRefusedError():
-            return "the connection was refused: nothing listens there", "check that sshd runs, and the port"
-        case OSError(strerror=str(text)):
-            return text.lower(), ""
-        case _:
-            return str(error) or type(error).__name__, ""
-
-
-def _scanned(name: str) -> str:
-    """Write a name of known_hosts, `web1` or `[web1]:2222`, as the arguments of ssh-keyscan."""
-    host, _, port = name.removeprefix("[").partition("]:")
-    return f"-p {port} {host}" if port else name

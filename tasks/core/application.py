@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.core.prisma_imports import check_imports
 from tasks.core.start_script import start_fault
 
 FRONTEND = "web-frontend"
 BACKEND = "backend-api"
+SOURCES = {"frontend": FRONTEND, "backend": BACKEND}
+"""The part of the application that each service is built from; the others have none."""
 LOCKS = ("npm-shrinkwrap.json", "package-lock.json")  # in the order in which npm prefers them
 OTHER_LOCKS = ("yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb")
 
@@ -167,6 +170,8 @@ def _check_prisma(service: _Service, *, package_read: bool) -> Iterator[str]:
             )
     if names and package_read:
         yield from _check_migrate(service)
+    if locked := _table_of_tables(service.lock, "packages"):
+        yield from check_imports(service.directory, locked)
 
 
 def _check_migrate(service: _Service) -> Iterator[str]:

@@ -17,8 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tasks.core.env_files import Fault
-from tasks.core.settings import refuse
+from tasks.core.faults import Fault, refuse
 
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 

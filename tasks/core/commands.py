@@ -5,6 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+DOCKER = (
+    'if [ "$(id -u)" = 0 ]; then exec docker "$@"; '
+    'elif sudo -n true 2>/dev/null; then exec sudo -n docker "$@"; '
+    'else exec docker "$@"; fi'
+)
+"""The one command line for docker with a terminal or a pipe of the caller's; the right is chosen as for a script."""
+
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 

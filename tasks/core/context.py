@@ -2,7 +2,10 @@
 
 <context>/app/         the application's sources, as the .dockerignore files leave them
 <context>/container/   containers/<service>/
-Modes are 0644 or 0755 and times are fixed, so that two checkouts of the same sources give the same layers.
+Modes are 0644 or 0755 and times come from the content, so that two checkouts of the same sources give the same layers.
+BuildKit takes a file over from an earlier context when path, mode, size and time are the same, whatever is in it, and
+it knows earlier contexts by the last part of their path, even of other checkouts [measured with Docker 26]: so a time
+must differ where the content does, and the name of a context where its input does (context_name).
 """
 
 from __future__ import annotations
@@ -74,7 +77,7 @@ def input_hash(
     platform. The Dockerfile is one of the files.
     """
     whole = hashlib.sha256()
-    head = {"arguments": dict(arguments), "bases": dict(bases), "platform": platform}
+    head = {"version": 2, "arguments": dict(arguments), "bases": dict(bases), "platform": platform}
     whole.update(json.dumps(head, sort_keys=True).encode())
     for file in files:
         if file.source.is_symlink():
@@ -95,11 +98,22 @@ def stage(files: list[ContextFile], target: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.source.is_symlink():
             path.symlink_to(file.source.readlink())
-            os.utime(path, (_TIME, _TIME), follow_symlinks=False)
+            _set_time(path, str(file.source.readlink()).encode())
             continue
         shutil.copyfile(file.source, path)
         path.chmod(0o755 if file.executable else 0o644)
-        os.utime(path, (_TIME, _TIME))
+        _set_time(path, path.read_bytes())
     for parent, _, _ in os.walk(target, topdown=False):
         Path(parent).chmod(0o755)
         os.utime(parent, (_TIME, _TIME))
+
+
+def context_name(service: str, digest: str) -> str:
+    """Name the directory that a context is staged in: another for each input."""
+    return f"{service}-{digest[:16]}"
+
+
+def _set_time(path: Path, content: bytes) -> None:
+    """Date a file by its content, to a second in the eight years from 2000 on."""
+    moment = _TIME + int(hashlib.sha256(content).hexdigest()[:7], 16)
+    os.utime(path, (moment, moment), follow_symlinks=False)

@@ -27,6 +27,11 @@ class DockerImage:
     input: str
 
     @property
+    def service(self) -> str:
+        """Which of the four it is."""
+        return self.name.rpartition("/")[2]
+
+    @property
     def content_name(self) -> str:
         """The name by content, which Compose files use: a rebuilt identical image keeps it."""
         return f"{self.name}:{self.tag}"
@@ -35,10 +40,9 @@ class DockerImage:
         """The extra name that rollback and prune go by."""
         return f"{self.name}:{release}"
 
-    @property
-    def incoming(self) -> str:
-        """The name an image has on a host until its layers have been verified."""
-        return f"{self.name}:incoming-{self.tag}"
+    def incoming(self, mark: str) -> str:
+        """Give the name an image has on a host until its layers have been verified; `mark` is the sender's own."""
+        return f"{self.name}:incoming-{self.tag}-{mark}"
 
     def is_on(self, facts: HostFacts) -> bool:
         """Whether the host has it, verified: under its content name, with the same layers."""

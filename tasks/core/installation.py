@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
-from tasks.core.os_release import SUPPORTED, OperatingSystem, detect
+from tasks.core.os_release import OperatingSystem, detect
 from tasks.core.packages import RELEASES, Release, release_of, with_candidates
-from tasks.core.requirements import Fault, is_older
+from tasks.core.requirements import UnmetRequirement, allow_sudo, is_older, unsupported_system
 from tasks.core.settings import Settings
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
@@ -23,6 +23,20 @@ _DOCKER_URL = "https://download.docker.com/linux"
 _DOCKER_PACKAGES = {"engine": ("docker-ce", "docker-ce-cli", "containerd.io"), "compose": ("docker-compose-plugin",)}
 _BY_HAND = "https://docs.docker.com/engine/install/"
 _START = "docker: is installed and will be started"
+_PARTS = {
+    "engine": {
+        "docker.io",
+        "docker-cli",
+        "docker-ce",
+        "docker-ce-cli",
+        "containerd",
+        "containerd.io",
+        "runc",
+        "iptables",
+    },
+    "compose": {"docker-compose", "docker-compose-v2", "docker-compose-plugin"},
+}
+"""The packages without which a part is not installed, from any source."""
 
 
 @dataclass(frozen=True)
@@ -52,71 +66,78 @@ class Installation:
 
 @dataclass(frozen=True)
 class Missing:
-    """Which of engine and Compose a host lacks; `stopped`: the engine is there, and does not run."""
+    """Which of engine and Compose a host lacks; `stopped`: the engine is there, and does not run.
+
+    `torn` are packages whose installation was cut off: the part they belong to counts as missing.
+    """
 
     engine: bool
     compose: bool
     stopped: bool
+    torn: tuple[str, ...] = ()
 
 
 def missing(facts: HostFacts) -> Missing:
-    """Tell what a host lacks; Compose v1 and an engine that will not speak to us do not count as missing."""
-    silent = not facts.value("docker.version")
+    """Tell what a host lacks; Compose v1 and an engine that will not speak to us do not count as missing.
+
+    What a killed package manager left half way is missing for who can finish it, and for who has no engine from it.
+    """
+    engine = facts.engine
+    silent = not engine.version
+    torn = engine.unfinished if facts.is_administrator or silent else ()
+    has = {part: _PARTS[part].isdisjoint(torn) for part in _PARTS}
     return Missing(
-        engine=silent and facts.value("docker.installed") == "no",
-        compose=not facts.value("compose.version") and not facts.value("compose.v1"),
-        stopped=silent and facts.value("docker.installed") == "yes" and facts.value("privilege") in ("root", "sudo"),
+        engine=(silent and not engine.is_installed) or not has["engine"],
+        compose=(not engine.compose and not engine.compose_v1) or not has["compose"],
+        stopped=silent and engine.is_installed and facts.is_administrator and has["engine"],
+        torn=torn,
     )
 
 
-def needed_installation(facts: HostFacts, settings: Settings) -> Installation | Fault | None:
+def needed_installation(facts: HostFacts, settings: Settings) -> Installation | UnmetRequirement | None:
     """Decide what to install or start on a host, or why that cannot be; None when nothing is missing."""
     system = detect(facts.os_release, facts.os_fallback)
     if system is None:
-        return _unsupported(facts)
+        return unsupported_system(facts)
     lacks = missing(facts)
     if not (lacks.engine or lacks.compose or lacks.stopped):
         return None
-    if lacks.engine and facts.value("compose.v1"):
+    if lacks.engine and facts.engine.compose_v1 and not lacks.torn:
         return None  # too old, and said so by the requirements
     if not (lacks.engine or lacks.compose):
         return Installation("", ("engine",), lines=(_START,), by_hand="systemctl start docker")
-    if facts.value("privilege") not in ("root", "sudo"):
+    if not facts.is_administrator:
         return _not_allowed(facts)
     return _by_packages(facts, settings, system, lacks)
 
 
-def _unsupported(facts: HostFacts) -> Fault:
-    name = (facts.os_release.splitlines() or ["no os-release file"])[0]
-    return Fault(
-        f"its operating system is not supported: {name}",
-        f"use one of: {', '.join(SUPPORTED)}",
-    )
-
-
-def _not_allowed(facts: HostFacts) -> Fault:
-    user = facts.value("user")
-    return Fault(
-        f"Docker or Compose is missing, and {user} may not install it: neither root nor allowed `sudo -n`",
-        f"allow it: echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty), "
-        "or have an administrator install Docker",
+def _not_allowed(facts: HostFacts) -> UnmetRequirement:
+    user = facts.user
+    return UnmetRequirement(
+        f"Docker or Compose is {'only half installed' if facts.engine.unfinished else 'missing'}, "
+        f"and {user} may not install it: neither root nor allowed `sudo -n`",
+        f"allow it: {allow_sudo(user)}, or have an administrator install Docker",
         unsupported=False,
     )
 
 
-def _by_packages(facts: HostFacts, settings: Settings, system: OperatingSystem, lacks: Missing) -> Installation | Fault:
+def _by_packages(
+    facts: HostFacts, settings: Settings, system: OperatingSystem, lacks: Missing
+) -> Installation | UnmetRequirement:
     if system.package_manager != "apt-get":
-        return Fault(
+        return UnmetRequirement(
             f"Docker is missing, and is installed by hand for now where packages come by {system.package_manager}",
             f"on the host, as root: {_other_managers(system)}; see {_BY_HAND}",
         )
-    release = with_candidates(release_of(system), facts.values)
+    release = with_candidates(release_of(system), facts.engine.candidates)
     if release is None:
-        return Fault(
+        return UnmetRequirement(
             f"Docker is missing, and {system.name} is too old for one that is new enough",
             f"use a newer release of it, from {' or '.join(_oldest())} on",
         )
-    own = facts.value("docker.package") == "docker-ce" or not _is_enough(release, settings, lacks)
+    own = facts.engine.package == "docker-ce" or (
+        "docker.io" not in lacks.torn and not _is_enough(release, settings, lacks)
+    )
     found = _DOCKER_PACKAGES if own else {"engine": release.engine, "compose": release.compose}
     wanted = [part for part, is_missing in (("engine", lacks.engine), ("compose", lacks.compose)) if is_missing]
     packages = tuple(package for part in wanted for package in found[part])
@@ -145,7 +166,13 @@ def _lines(release: Release, *, own: bool, lacks: Missing, packages: dict[str, t
     for name, is_missing, package, version in parts:
         if is_missing:
             what = f"{package} from Docker's own repository" if own else f"{package} {version}"
-            yield f"{name}: will be installed ({what} by apt-get)"
+            torn = _PARTS["engine" if name == "docker" else name].intersection(lacks.torn)
+            how = (
+                f"was installed half way ({', '.join(sorted(torn))}), and will be finished"
+                if torn
+                else "will be installed"
+            )
+            yield f"{name}: {how} ({what} by apt-get)"
     if lacks.stopped:
         yield _START
 

@@ -64,11 +64,11 @@ def release_of(system: OperatingSystem) -> Release | None:
     return None if is_known_old else rows[-1]
 
 
-def with_candidates(release: Release | None, facts: Mapping[str, str]) -> Release | None:
-    """Correct the versions by what the host's own lists offer (facts candidate.PACKAGE)."""
+def with_candidates(release: Release | None, candidates: Mapping[str, str]) -> Release | None:
+    """Correct the versions by what the host's own lists offer (by package)."""
     if release is None:
         return None
-    engine, compose = facts.get(f"candidate.{release.engine[0]}"), facts.get(f"candidate.{release.compose[0]}")
+    engine, compose = candidates.get(release.engine[0]), candidates.get(release.compose[0])
     return replace(
         release,
         engine_version=upstream(engine) if engine else release.engine_version,

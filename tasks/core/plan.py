@@ -8,10 +8,19 @@ from tasks.core.facts import SERVICES, HostFacts
 from tasks.core.releases import PLATFORM, ReleaseFiles, release_facts
 from tasks.core.units import counted, size
 
+INTERRUPTIONS = {
+    "edge": "about a second of refused connections while its container is replaced",
+    "database": "requests that need it fail for about two seconds, longer when its stop has much to write",
+}
+"""What people notice while a platform service is replaced; measured by tests/live/test_database_platform.py."""
+
 
 @dataclass(frozen=True)
 class ImageChange:
-    """What happens to one image: `there`, or `ship` with the number of layers and bytes the host may lack."""
+    """What happens to one image: `there`, or `ship` with the number of layers and bytes the host may lack.
+
+    `switch`: the host has it already, and serves another one.
+    """
 
     service: str
     content_name: str
@@ -43,6 +52,7 @@ class Plan:
     unhealthy: tuple[str, ...]
     same_configuration: bool
     unfinished: str
+    edited: bool = False
     installation: tuple[str, ...] = ()
 
     @property
@@ -61,11 +71,18 @@ class Plan:
             for image in self.images
             if image.action == "ship"
         ]
+        lines += [
+            f"image {image.service}: another one than serves now, and on the host already: nothing is sent"
+            for image in self.images
+            if image.action == "switch"
+        ]
         lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
         named = {"settings": self.configuration, "migrations": self.migrations, "not healthy now": self.unhealthy}
         lines += [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
         if self.unfinished:
             lines.append(f"an activation was cut off at {self.unfinished}: it is finished or undone first")
+        if self.edited:
+            lines.append(f"the files of {self.active} were changed on the host: a new release takes its place")
         if self.active and not self.same_configuration and not lines:
             lines = ["this tool's own files differ: compose/ or scripts/host/"]
         return lines
@@ -81,7 +98,7 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation:
     return Plan(
         release=release,
         active=active.name if active else "",
-        target_slot="green" if facts.value("link") == "blue" else "blue",
+        target_slot="green" if facts.served_slot == "blue" else "blue",
         images=tuple(_image_change(service, files, facts) for service in SERVICES),
         platform=tuple(change for change in (_platform_change(name, files, facts) for name in PLATFORM) if change),
         configuration=_configuration_changes(files, facts),
@@ -89,6 +106,7 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation:
         unhealthy=unhealthy(facts),
         same_configuration=active is not None and active.configuration_hash == files.configuration_hash,
         unfinished=facts.unfinished,
+        edited=active is not None and active.is_edited,
         installation=installation,
     )
 
@@ -96,14 +114,15 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation:
 def _image_change(service: str, files: ReleaseFiles, facts: HostFacts) -> ImageChange:
     image = files.images[service]
     if image.is_on(facts):
-        return ImageChange(service, image.content_name, "there", 0, 0)
+        serves = facts.active_facts.get(f"image.{service}", image.content_name)
+        return ImageChange(service, image.content_name, "there" if serves == image.content_name else "switch", 0, 0)
     missing = [layer for layer in image.layers if layer not in layers_on(facts)]
     return ImageChange(service, image.content_name, "ship", len(missing), image.size)
 
 
 def layers_on(facts: HostFacts) -> frozenset[str]:
     """Give the diff ids that the host surely has: on a classic store only; a containerd store keeps blobs."""
-    if facts.value("docker.store") == "containerd":
+    if facts.engine.store == "containerd":
         return frozenset()
     return frozenset(layer for image in facts.images for layer in image.layers)
 
@@ -114,11 +133,18 @@ def _platform_change(service: str, files: ReleaseFiles, facts: HostFacts) -> Pla
         return PlatformChange(service, "not there yet", "none: nothing is replaced")
     if found.fingerprint == files.environment[f"{service.upper()}_FINGERPRINT"]:
         return None
-    noticed = {
-        "edge": "about a second of refused connections while its container is replaced",
-        "database": "requests that need the database fail until the new container is healthy, some seconds",
-    }
-    return PlatformChange(service, "its image or the settings it reads differ", noticed[service])
+    return PlatformChange(service, _what_differs(service, files, facts), INTERRUPTIONS[service])
+
+
+def _what_differs(service: str, files: ReleaseFiles, facts: HostFacts) -> str:
+    """Say why its fingerprint is another than that of the active release."""
+    known = facts.active_facts
+    if not known:
+        return "its image or the settings it reads differ"
+    differ = [] if known.get(f"image.{service}") == files.images[service].content_name else ["its image"]
+    differ += [key for key in PLATFORM[service] if known.get(key) != files.environment[key]]
+    differ = differ or ["its compose file"]
+    return f"{', '.join(differ)} {'differ' if len(differ) > 1 else 'differs'}"
 
 
 def _configuration_changes(files: ReleaseFiles, facts: HostFacts) -> tuple[str, ...]:
@@ -144,8 +170,9 @@ def unhealthy(facts: HostFacts) -> tuple[str, ...]:
     slots = {"database": "platform", "edge": "platform"}
     bad = []
     for service in SERVICES:
-        found = facts.container(service, slots.get(service, facts.value("link")))
+        found = facts.container(service, slots.get(service, facts.served_slot))
         # `starting` is what Docker says until its first check, ten seconds after a start that we had checked
-        if found is None or found.state != "running" or found.health == "unhealthy":
+        is_bad = found is None or found.state != "running" or found.health == "unhealthy" or found.is_cut_off
+        if is_bad or (service == "database" and facts.database_fault):
             bad.append(service)
     return tuple(bad)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 Listener = Callable[[str], None]
@@ -30,11 +29,22 @@ class Answer:
         return found[-1] if found else default
 
 
+@dataclass(frozen=True)
+class Command:
+    """Hold the words after `--` on the command line, as they were typed."""
+
+    words: tuple[str, ...] = ()
+
+
 class Conversation(Protocol):
     """A host script that reads lines while it runs, as `hold` does."""
 
     def lines_until(self, end: str) -> tuple[str, ...]:
         """Read stdout up to the line `end`; raise HostFailed or Locked when the script ends before."""
+        ...
+
+    def lines(self) -> Iterator[str]:
+        """Give stdout line by line as it comes, until the script ends or somebody stops asking."""
         ...
 
     def send(self, line: str) -> None:
@@ -52,6 +62,11 @@ class Host(Protocol):
     @property
     def name(self) -> str:
         """The name given to -H, without user and port."""
+        ...
+
+    @property
+    def target(self) -> str:
+        """The host as -H named it, with user and port, for commands to type."""
         ...
 
     @property
@@ -85,6 +100,10 @@ class Host(Protocol):
         """Start a command of the host bundle that goes on reading lines; leaving the context ends it."""
         ...
 
+    def attach(self, words: Sequence[str], *, is_terminal: bool) -> int:
+        """Run docker with our own terminal, or our input and outputs, and give its exit code."""
+        ...
+
 
 class Workstation(Protocol):
     """The machine where fab runs."""
@@ -95,7 +114,6 @@ class Workstation(Protocol):
         *,
         accept: Sequence[int] = (0,),
         listen: Listener | None = None,
-        directory: Path | None = None,
     ) -> Answer:
         """Run a program; talk holds stderr. Raises DeployError for another exit code, or a missing program."""
         ...
@@ -106,6 +124,10 @@ class Workstation(Protocol):
 
     def has(self, program: str) -> bool:
         """Tell whether a program is in PATH."""
+        ...
+
+    def stop(self) -> None:
+        """Ask every program that runs now to end, whichever thread waits for it."""
         ...
 
 
@@ -124,11 +146,6 @@ class Progress(Protocol):
 class Console(Protocol):
     """Where steps talk to the person at the terminal."""
 
-    @property
-    def verbose(self) -> bool:
-        """Whether diagnostics are wanted."""
-        ...
-
     def say(self, text: str) -> None:
         """Print a line of the result."""
         ...
@@ -141,16 +158,21 @@ class Console(Protocol):
         """Print a warning on stderr."""
         ...
 
-    def progress(self, what: str, total: int | None = None) -> AbstractContextManager[Progress]:
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
         """Show a long operation: every second on a terminal, every five seconds in a log."""
         ...
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Report what a step did: whether anything changed, and the line that says so."""
+    """Report what a step did: whether anything changed, and the line that says so.
+
+    `remedy` is the command to type next, where something is to be done; `exit_code` is for a step that found something
+    wrong.
+    """
 
     changed: bool
     summary: str
     data: Mapping[str, object] | None = None
     exit_code: int = 0
+    remedy: str = ""

@@ -9,7 +9,7 @@ import json
 import re
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +41,12 @@ class Build:
     images: Mapping[str, DockerImage]
     migrations: tuple[str, ...]
     names: Mapping[str, str]
+
+    def called(self, name: str, host: str) -> Build:
+        """Give the same build with its name on a host; itself where that is the name it has there already."""
+        if name == self.names.get(host, self.release):
+            return self
+        return replace(self, names={**self.names, host: name})
 
 
 def release_name(moment: datetime, suffix: str) -> str:

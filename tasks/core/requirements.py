@@ -1,4 +1,7 @@
-"""What a host must have before anything is sent to it, and how to get what is missing."""
+"""What a host must have before anything is sent to it, and how to get what is missing.
+
+Each condition is decided here alone: `doctor` prints all of them, a deployment refuses on those that are not met.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tasks.core.facts import HostFacts
+from tasks.core.facts import HostFacts, Port
+from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.settings import Settings
 
 _COMPOSE_UPGRADE = (
@@ -16,7 +20,7 @@ _COMPOSE_UPGRADE = (
 
 
 @dataclass(frozen=True)
-class Fault:
+class UnmetRequirement:
     """One thing that is missing or wrong, and what to do about it.
 
     `unsupported`: it is the host's system or software, and not a right or a port.
@@ -38,71 +42,89 @@ def is_older(found: str, required: str) -> bool:
     return version_numbers(found) < version_numbers(required)
 
 
-def missing_requirements(facts: HostFacts, settings: Settings, *, coming: Collection[str] = ()) -> tuple[Fault, ...]:
+def missing_requirements(
+    facts: HostFacts, settings: Settings, *, coming: Collection[str] = (), target: str = "HOST"
+) -> tuple[UnmetRequirement, ...]:
     """Name everything that keeps a host from running the application, most basic first.
 
     `coming`: `engine` or `compose`, when it is about to be installed or started. For a user without any right that is
-    the only fault: what else such a user can see is not the host's state.
+    the only fault: what else such a user can see is not the host's state. `target`: the host as -H named it.
     """
-    if fault := _privilege(facts):
+    if fault := lacking_privilege(facts):
         return (fault,)
     checks = (
-        None if "engine" in coming else _engine(facts, settings),
-        None if "compose" in coming else _compose(facts, settings),
-        *_ports(facts),
+        None if "engine" in coming else unfit_engine(facts, settings, target),
+        None if "compose" in coming else unfit_compose(facts, settings, target),
+        *(taken_port(port) for port in facts.ports),
     )
     return tuple(fault for fault in checks if fault)
 
 
-def _privilege(facts: HostFacts) -> Fault | None:
-    if facts.value("privilege") != "none":
+def unsupported_system(facts: HostFacts) -> UnmetRequirement | None:
+    """Refuse an operating system that is none of ours."""
+    if detect(facts.os_release, facts.os_fallback):
         return None
-    user = facts.value("user")
-    return Fault(
+    name = (facts.os_release.splitlines() or ["no os-release file"])[0]
+    return UnmetRequirement(f"its operating system is not supported: {name}", f"use one of: {', '.join(SUPPORTED)}")
+
+
+def allow_sudo(user: str) -> str:
+    """Write the command that lets a user do everything without a password."""
+    return f"echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty)"
+
+
+def lacking_privilege(facts: HostFacts) -> UnmetRequirement | None:
+    """Refuse a user who may neither become root nor use Docker."""
+    if facts.privilege != "none":
+        return None
+    user = facts.user
+    return UnmetRequirement(
         f"{user} is neither root, nor allowed `sudo -n`, nor in the group docker",
-        f"allow it: echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty), "
-        f"or usermod -aG docker {user} and a DEPLOYMENT_PATH that {user} may write",
+        f"allow it: {allow_sudo(user)}, or usermod -aG docker {user} and a DEPLOYMENT_PATH that {user} may write",
         unsupported=False,
     )
 
 
-def _engine(facts: HostFacts, settings: Settings) -> Fault | None:
-    found = facts.value("docker.version")
+def unfit_engine(facts: HostFacts, settings: Settings, target: str = "HOST") -> UnmetRequirement | None:
+    """Refuse an engine that is missing, silent, rootless or too old."""
+    found = facts.engine.version
     if not found:
-        why = facts.value("docker.error") or "docker is not installed"
-        return Fault(
+        why = facts.engine.error or "docker is not installed"
+        return UnmetRequirement(
             f"no Docker engine answers: {why}",
-            "install and start Docker on the host: fab -H HOST install-docker, or systemctl start docker there",
+            "start Docker on the host: systemctl start docker, or as its log says: journalctl -u docker"
+            if facts.engine.is_installed
+            else f"install and start Docker on the host: fab -H {target} install-docker",
         )
-    if facts.value("docker.rootless") == "yes":
-        return Fault("Docker runs rootless", "use a host with the system-wide Docker engine")
+    if facts.engine.is_rootless:
+        return UnmetRequirement("Docker runs rootless", "use a host with the system-wide Docker engine")
     if is_older(found, settings.min_docker_version):
-        return Fault(
+        return UnmetRequirement(
             f"Docker {found} found, {settings.min_docker_version} required",
             "upgrade Docker on the host (its containers stop meanwhile): https://docs.docker.com/engine/install/",
         )
     return None
 
 
-def _compose(facts: HostFacts, settings: Settings) -> Fault | None:
-    found, required = facts.value("compose.version") or facts.value("compose.v1"), settings.min_compose_version
+def unfit_compose(facts: HostFacts, settings: Settings, target: str = "HOST") -> UnmetRequirement | None:
+    """Refuse a Compose that is missing or too old."""
+    found, required = facts.engine.compose or facts.engine.compose_v1, settings.min_compose_version
     if not found:
-        return Fault(
+        return UnmetRequirement(
             f"Docker Compose v2 is not installed, {required} required",
-            "install the Compose plugin on the host: fab -H HOST install-docker",
+            f"install the Compose plugin on the host: fab -H {target} install-docker",
         )
     if is_older(found, required):
-        return Fault(f"Docker Compose {found} found, {required} required", _COMPOSE_UPGRADE)
+        return UnmetRequirement(f"Docker Compose {found} found, {required} required", _COMPOSE_UPGRADE)
     return None
 
 
-def _ports(facts: HostFacts) -> list[Fault]:
-    return [
-        Fault(
-            f"port {port.number} is taken by {port.holder or 'another process'}",
-            f"stop what listens on port {port.number}, or set HTTP_PORT or HTTPS_PORT to a free one",
-            unsupported=False,
-        )
-        for port in facts.ports
-        if port.state == "taken"
-    ]
+def taken_port(port: Port) -> UnmetRequirement | None:
+    """Refuse a port that somebody else listens on."""
+    if port.state != "taken":
+        return None
+    return UnmetRequirement(
+        f"port {port.number} is taken by {port.holder or 'another process'}",
+        f"stop what listens on port {port.number}, or set HTTP_PORT or HTTPS_PORT to a free one",
+        unsupported=False,
+    )

@@ -6,8 +6,9 @@ from __future__ import annotations
 class Secret:
     """Hold a value and show `***` instead; `reveal` is its one exit.
 
-    Not a `str`: formatting, joining or logging one by accident shows the mask or fails. `reveal` is called only
-    where a 0600 file is written (tasks/core/releases.py) and where images are scanned for leaks.
+    Not a `str`: formatting, joining or logging one by accident shows the mask or fails. `reveal` is called only in
+    tasks/core/releases.py: for the text of app.env.json, a 0600 file, and for the digests that tell whether a value
+    has changed.
     """
 
     __slots__ = ("__value",)

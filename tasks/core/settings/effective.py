@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from tasks.core.application import check_application
 from tasks.core.certificates import Certificate, read_certificate
-from tasks.core.env_files import Fault
-from tasks.core.setting_fields import SETTINGS, Group
-from tasks.core.settings import Reading, Settings, missing_paths, read_settings, refuse
+from tasks.core.faults import APPLICATION, Fault, refuse
+from tasks.core.settings.reading import missing_paths, not_there_yet, read_settings
+from tasks.core.settings.schema import GROUPS, SETTINGS, Settings
+
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,26 @@ class EffectiveConfiguration:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Give the table for people: setting, value, source, group by group."""
-        values = {key: value_text(self.settings, key) for key in SETTINGS}
-        width, wide = max(map(len, values)), max(min(len(value), 50) for value in values.values())
+        """Give the table for people: what somebody has set and where, the application's variables, then defaults."""
+        rows = {key: (value_text(self.settings, key) or "(empty)", self.settings.sources[key]) for key in SETTINGS}
+        chosen = {key: row for key, row in rows.items() if row[1] != DEFAULT}
+        rest = {key: row for key, row in rows.items() if row[1] == DEFAULT}
+        own = {key: ("***", self.settings.application_sources[key]) for key in self._own}
+        nothing = {"none": ("", "")}
+        sections = [
+            ("settings that you have set", chosen or nothing),
+            ("passed to the application's backend, as they are no settings; values are not shown", own or nothing),
+            *self._certificate_section(),
+            ("settings at their default", {key: (value, "") for key, (value, _) in rest.items()}),
+        ]
+        name_width = max(len(name) for _, entries in sections for name in entries)
+        value_width = max(len(value) for value, _ in (*chosen.values(), *own.values(), ("", "")))
         lines: list[str] = []
-        for group in get_args(Group):
-            lines += ["", group] if lines else [group]
-            for key in (key for key, item in SETTINGS.items() if item.group == group):
-                lines.append(f"  {key:<{width}}  {values[key]:<{wide}}  {self.settings.sources[key]}")
-        lines += ["", "passed to the application, as they are"]
-        lines += [f"  {key:<{width}}  {'***':<{wide}}  {self.settings.application_sources[key]}" for key in self._own]
-        lines += ["  nothing"] if not self._own else []
-        return (*lines, *self._certificate_lines())
+        for title, entries in sections:
+            lines += ["", title] if lines else [title]
+            for name, (value, source) in entries.items():
+                lines.append(f"  {name:<{name_width}}  {value:<{value_width if source else 0}}  {source}".rstrip())
+        return tuple(lines)
 
     @property
     def data(self) -> dict[str, object]:
@@ -50,7 +59,7 @@ class EffectiveConfiguration:
                 for key, item in SETTINGS.items()
                 if item.group == group
             }
-            for group in get_args(Group)
+            for group in GROUPS
         }
         settings["environment"]["DATABASE_URL"] = {"value": self.settings.database_url, "source": "derived"}
         return {
@@ -67,13 +76,19 @@ class EffectiveConfiguration:
     def _own(self) -> list[str]:
         return sorted(self.settings.application)
 
-    def _certificate_lines(self) -> list[str]:
+    def _certificate_section(self) -> list[tuple[str, dict[str, tuple[str, str]]]]:
         if self.certificate:
             found = self.certificate
             names = ", ".join(found.names) or found.subject
-            return ["", "certificate", f"  {names}: {found.days_left} days left, SHA-256 {found.fingerprint}"]
+            entries = {
+                "names": (names, ""),
+                "days left": (str(found.days_left), ""),
+                "SHA-256": (found.fingerprint, ""),
+            }
+            return [("certificate", entries)]
         if self.settings.enable_https and self.settings.cert_on_host:
-            return ["", "certificate", f"  on the host in {self.settings.cert_on_host}: read there, not here"]
+            where = f"on the host in {self.settings.cert_on_host}: read there, not here"
+            return [("certificate", {"place": (where, "")})]
         return []
 
 
@@ -86,21 +101,33 @@ def effective_configuration(
     of all three. Nothing is changed and nothing contacted; values of the application are not shown.
     """
     reading = read_settings(root=root, host=host, environ=environ, overrides=overrides)
-    faults = [*reading.faults, *_path_faults(reading)]
+    inputs = build_inputs(reading.settings, faulty=frozenset(fault.key for fault in reading.faults))
+    refuse([*reading.faults, *inputs.faults])
+    return EffectiveConfiguration(reading.settings, inputs.certificate)
+
+
+@dataclass(frozen=True)
+class BuildInputs:
+    """Hold what is wrong with the files that a build works from, and the certificate where one is asked for."""
+
+    faults: tuple[Fault, ...]
+    certificate: Certificate | None
+
+
+def build_inputs(settings: Settings, *, faulty: frozenset[str] = frozenset()) -> BuildInputs:
+    """Check paths, the application's sources and the certificates; contacts nothing.
+
+    What depends on a setting with a fault of its own (`faulty`) is left out: one mistake, one message.
+    """
+    faults = [fault for fault in (*missing_paths(settings), *not_there_yet(settings)) if fault.key not in faulty]
+    source = settings.app_source
+    if "APP_SOURCE" not in faulty and source.is_dir():
+        faults += [Fault(APPLICATION, fault, "", str(source)) for fault in check_application(source)]
     certificate = None
-    if reading.settings.enable_https and reading.settings.cert_directory and reading.sound("ENABLE_HTTPS", "CERT_PATH"):
-        certificate, found = read_certificate(reading.settings.cert_directory)
+    if settings.enable_https and settings.cert_directory and faulty.isdisjoint({"ENABLE_HTTPS", "CERT_PATH"}):
+        certificate, found = read_certificate(settings.cert_directory)
         faults += found
-    refuse(faults)
-    return EffectiveConfiguration(reading.settings, certificate)
-
-
-def _path_faults(reading: Reading) -> list[Fault]:
-    faults = [fault for fault in missing_paths(reading.settings) if reading.sound(fault.key)]
-    source = reading.settings.app_source
-    if reading.sound("APP_SOURCE") and source.is_dir():
-        faults += [Fault("application", fault, "", str(source)) for fault in check_application(source)]
-    return faults
+    return BuildInputs(tuple(faults), certificate)
 
 
 def value_text(settings: Settings, key: str) -> str:

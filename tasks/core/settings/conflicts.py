@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from tasks.core.env_files import Fault
-from tasks.core.setting_fields import SETTINGS, Settings
+from tasks.core.faults import Fault
+from tasks.core.settings.schema import SETTINGS, Settings
 
 
 def conflicts(settings: Settings, *, given: Mapping[str, str], faulty: frozenset[str]) -> Iterator[Fault]:

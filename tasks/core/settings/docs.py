@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import get_args
 
-from tasks.core.setting_fields import SETTINGS, Group, Setting
+from tasks.core.settings.schema import GROUPS, SETTINGS, Setting
 
 _TITLES: dict[str, str] = {
     "network": "Network",
@@ -16,7 +15,7 @@ _TITLES: dict[str, str] = {
     "deployment": "Deployment",
 }
 
-_GENERATED = "# GENERATED from tasks/core/setting_fields.py by scripts/generate-docs.\n#\n"
+_GENERATED = "# GENERATED from tasks/core/settings/ by scripts/generate-docs.\n#\n"
 
 _HEAD = """\
 # Every setting, with its default. Take the # away in front of a line to change it.
@@ -34,7 +33,7 @@ _APPLICATION = """\
 """
 
 _INTRODUCTION = """\
-<!-- GENERATED from tasks/core/setting_fields.py by scripts/generate-docs. -->
+<!-- GENERATED from tasks/core/settings/ by scripts/generate-docs. -->
 # Settings
 
 `fab init` writes `.env` with every setting at its default; `fab check-config` shows what is in effect, and from where.
@@ -89,7 +88,7 @@ def env_example() -> str:
 
 def new_env_file() -> str:
     """Write the text of a new `.env`."""
-    return _HEAD + "".join(_example_group(group) for group in get_args(Group)) + "\n" + _APPLICATION
+    return _HEAD + "".join(_example_group(group) for group in GROUPS) + "\n" + _APPLICATION
 
 
 def _example_group(group: str) -> str:
@@ -104,7 +103,7 @@ def _example_lines(item: Setting) -> str:
 
 def settings_page() -> str:
     """Write the text of `docs/settings.md`."""
-    return _INTRODUCTION + "".join(_table(group) for group in get_args(Group))
+    return _INTRODUCTION + "".join(_table(group) for group in GROUPS)
 
 
 def _table(group: str) -> str:

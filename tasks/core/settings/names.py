@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tasks.core.env_files import Entry, Fault
-from tasks.core.setting_fields import SETTINGS
+from tasks.core.faults import Fault
+from tasks.core.settings.files import Entry
+from tasks.core.settings.schema import SETTINGS
 
 SET_BY_US = {
     "APP_VERSION": "to the name of the release",

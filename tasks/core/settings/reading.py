@@ -12,14 +12,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.core.env_files import NAME, Entry, EnvFile, Fault, read_env_file
 from tasks.core.errors import SettingsError
+from tasks.core.faults import Fault, refuse, shown
 from tasks.core.secret import Secret
-from tasks.core.setting_faults import conflicts
-from tasks.core.setting_fields import SETTINGS, Settings
-from tasks.core.setting_names import application_faults, near_miss
-
-__all__ = ["Settings", "load_settings", "missing_paths", "read_settings", "release_environment"]
+from tasks.core.settings.conflicts import conflicts
+from tasks.core.settings.files import NAME, Entry, EnvFile, read_env_file
+from tasks.core.settings.names import application_faults, near_miss
+from tasks.core.settings.schema import SETTINGS, Settings
 
 
 @dataclass(frozen=True)
@@ -44,18 +43,6 @@ def load_settings(
     reading = read_settings(root=root, host=host, environ=environ, overrides=overrides)
     refuse(reading.faults)
     return reading.settings
-
-
-def refuse(faults: Iterable[Fault]) -> None:
-    """Raise one SettingsError for all faults, if there are any."""
-    lines = [str(fault) for fault in faults]
-    if lines:
-        count = "a fault" if len(lines) == 1 else f"{len(lines)} faults"
-        raise SettingsError(
-            f"{count} in the settings; nothing was contacted",
-            detail="\n".join(lines),
-            remedy="correct them, then: fab check-config (every setting is described in docs/settings.md)",
-        )
 
 
 def read_settings(
@@ -143,20 +130,15 @@ def _validate(chosen: Mapping[str, Entry], root: Path) -> tuple[Settings, list[F
                 continue  # only says that the setting it is made of has a fault
             key = str(found["loc"][0]).upper()
             reason = str(found.get("ctx", {}).get("error", found["msg"]))
-            shown = "" if reason == "is empty" else f"{_shown(chosen[key].value)} "
-            faults.append(Fault(key, shown + reason, SETTINGS[key].form, chosen[key].where))
+            value = "" if reason == "is empty" else f"{shown(chosen[key].value)} "
+            faults.append(Fault(key, value + reason, SETTINGS[key].form, chosen[key].where))
             values.pop(key.lower(), None)
     return Settings.model_validate(values, context=context), faults
 
 
-def _shown(value: str) -> str:
-    """Show a setting's value in a message: one line, nothing unprintable, not long."""
-    text = ascii(value) if not value.isprintable() else f'"{value}"'
-    return text if len(text) <= 60 else text[:50] + "… " + f"({len(value)} characters)"
-
-
 def _warnings(files: Iterable[EnvFile], own: Mapping[str, Entry]) -> Iterator[str]:
     for file in files:
+        yield from file.warnings
         if file.open_to_others and file.entries.keys() & own.keys():
             yield f"{file.name} has values of the application and can be read by others: chmod 600 {file.name}"
     if expecting := [key for key, entry in own.items() if "${" in entry.value]:
@@ -169,59 +151,23 @@ def _keys(faults: Iterable[Fault]) -> frozenset[str]:
 
 def missing_paths(settings: Settings) -> list[Fault]:
     """Find paths of the workstation that do not exist; needed to build, not to look at a host."""
-    faults = []
+    missing = {}
     if not settings.app_source.is_dir():
-        faults.append(Fault("APP_SOURCE", f"{settings.app_source} is not a directory", SETTINGS["APP_SOURCE"].form))
+        missing["APP_SOURCE"] = f"{settings.app_source} is not a directory"
     if settings.build_ca_file and not settings.build_ca_file.is_file():
-        faults.append(Fault("BUILD_CA_FILE", f"{settings.build_ca_file} is not a file", SETTINGS["BUILD_CA_FILE"].form))
-    return faults
+        missing["BUILD_CA_FILE"] = f"{settings.build_ca_file} is not a file"
+    return [Fault(key, what, SETTINGS[key].form, _origin(settings, key)) for key, what in missing.items()]
 
 
 def not_there_yet(settings: Settings) -> list[Fault]:
     """Find settings that are described and checked, and that this version cannot carry out yet."""
-    faults = []
+    asked = {}
     if settings.build_mode == "remote":
-        faults.append(Fault("BUILD_MODE", "remote is not there yet", "local"))
+        asked["BUILD_MODE"] = ("remote is not there yet", "local")
     if settings.enable_https:
-        faults.append(Fault("ENABLE_HTTPS", "true is not there yet", "false, with TLS in front of the host"))
-    return faults
+        asked["ENABLE_HTTPS"] = ("true is not there yet", "false, with TLS in front of the host")
+    return [Fault(key, what, form, _origin(settings, key)) for key, (what, form) in asked.items()]
 
 
-def release_environment(settings: Settings) -> dict[str, str]:
-    """Give the settings' part of a release's `.env`; no value needs quoting."""
-    app = settings.app_name
-    return {
-        "APP_NAME": app,
-        "HTTP_PORT": str(settings.http_port),
-        "HTTPS_PORT": str(settings.https_port),
-        "ENABLE_HTTPS": _word(settings.enable_https),
-        "POSTGRES_USER": settings.postgres_user,
-        "POSTGRES_DB": settings.postgres_db,
-        "NODE_ENV": settings.node_env,
-        "BACKEND_PORT": str(settings.backend_port),
-        "BACKEND_INTERNAL": _word(not settings.backend_egress),
-        "CLIENT_MAX_BODY_SIZE": settings.client_max_body_size,
-        "DEPLOYMENT_PATH": settings.deployment_path,
-        "LOG_PATH": settings.log_path,
-        "API_USER_UID": str(settings.api_user_uid),
-        "API_USER_GID": str(settings.api_user_gid),
-        "SOCKET_PERMISSIONS": settings.socket_permissions,
-        "DATA_PATH": settings.data_path or "",
-        "SOCKET_PATH": settings.socket_path or "",
-        "DATA_VOLUME": f"{app}_data",
-        "SOCKET_VOLUME": f"{app}_socket",
-        "ASSETS_VOLUME": f"{app}_assets",
-        "CERTS_VOLUME": f"{app}_certs",
-        "FRONTEND_MEMORY": settings.frontend_memory,
-        "BACKEND_MEMORY": settings.backend_memory,
-        "DATABASE_MEMORY": settings.database_memory,
-        "EDGE_MEMORY": settings.edge_memory,
-        "KEEP_RELEASES": str(settings.keep_releases),
-        "HEALTH_TIMEOUT": str(settings.health_timeout),
-        "HEALTH_RETRIES": str(settings.health_retries),
-        "DRAIN_SECONDS": str(settings.drain_seconds),
-    }
-
-
-def _word(value: bool) -> str:  # noqa: FBT001
-    return "true" if value else "false"
+def _origin(settings: Settings, key: str) -> str:
+    return settings.sources.get(key, "default").removeprefix("file ")

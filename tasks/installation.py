@@ -1,4 +1,4 @@
-"""The engine of a host: Docker and Compose, installed where they are missing."""
+"""Docker and Compose on a host: looked at, and installed where they are missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.core.errors import InstallFailed
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation, needed_installation
 from tasks.core.protocols import Answer, Host, Outcome
-from tasks.core.requirements import Fault
+from tasks.core.requirements import UnmetRequirement
 from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, held, host_parameters, read_facts, refusal, require_engine
 
@@ -33,7 +33,7 @@ def install_docker(host: Host, work: Workspace, *, group: bool = False, wait: in
 def plan_installation(host: Host, work: Workspace, facts: HostFacts) -> Installation | None:
     """Decide what has to be installed or started; refuse a host where that cannot be, or would not be enough."""
     needed = needed_installation(facts, work.settings)
-    if isinstance(needed, Fault):
+    if isinstance(needed, UnmetRequirement):
         raise refusal([needed])(f"{host.name}: {needed.what}", remedy=needed.remedy)
     require_engine(host, work, facts, coming=needed.parts if needed else ())
     return needed
@@ -46,7 +46,7 @@ def ensure_engine(host: Host, work: Workspace, lock: Lock, *, group: bool = Fals
     installed is older than what the settings ask for.
     """
     needed = plan_installation(host, work, lock.facts)
-    user = lock.facts.value("user") if _joins(lock.facts, group=group) else ""
+    user = lock.facts.user if _joins(lock.facts, group=group) else ""
     if not needed and not user:
         return None
     start = time.monotonic()
@@ -59,7 +59,7 @@ def ensure_engine(host: Host, work: Workspace, lock: Lock, *, group: bool = Fals
 
 
 def _joins(facts: HostFacts, *, group: bool) -> bool:
-    return group and facts.value("docker.group") == "no" and facts.value("user") != "root"
+    return group and not facts.engine.is_user_in_group and facts.user != "root"
 
 
 def _what(needed: Installation | None, user: str, facts: HostFacts) -> str:
@@ -85,15 +85,15 @@ def _install(host: Host, work: Workspace, needed: Installation, user: str) -> An
     command, code = answer.value("failed.command"), answer.value("failed.exit")
     raise InstallFailed(
         f"{what} on {host.name} failed" + (f": `{command}` ended with exit code {code}" if command else ""),
-        detail="\n".join(answer.values("output") or answer.talk[-20:]),
+        detail="\n".join([*(answer.values("output") or answer.talk[-20:]), *answer.values("put_back")]),
         remedy=f"{needed.by_hand}; all of its output is in {answer.value('log')} on {host.name}",
     )
 
 
 def versions(facts: HostFacts) -> str:
     """Name the versions of engine and Compose."""
-    return f"Docker {facts.value('docker.version')} and Compose {facts.value('compose.version')}"
+    return f"Docker {facts.engine.version} and Compose {facts.engine.compose}"
 
 
 def _data(facts: HostFacts) -> dict[str, object]:
-    return {"docker": facts.value("docker.version"), "compose": facts.value("compose.version")}
+    return {"docker": facts.engine.version, "compose": facts.engine.compose}
