@@ -125,7 +125,7 @@ install_venv() {
   is_installed "$1" && return
   [ ! -d "$VENV" ] || is_usable_venv || rm -rf "$VENV"
   [ -d "$VENV" ] || record "path $VENV"
-  say "   installing $(grep -c '==' "$1") Python packages from $1"
+  say "   pip installs $(grep -c '==' "$1") Python packages from $1, and says nothing meanwhile (20 to 90 s)"
   [ -x "$VENV/bin/python" ] || "$(find_python)" -m venv "$VENV"
   trust_for_pip
   "$VENV/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r "$1" >&2 || return
