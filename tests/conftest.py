@@ -6,14 +6,25 @@ Nothing here touches the user's own ~/.ssh: fab gets a HOME of its own, whose .s
 import os
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
+import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.checkout import ROOT, Checkout
 from tests.labhost import LAB, LabHost
 from tests.properties import table
 
+# Modules of tests/live that never ask for the lab host, and those of tests/properties that do.
+HOSTS_OF_THEIR_OWN = {"test_build_context", "test_engines", "test_install_docker"}
+ON_THE_LAB_HOST = {"test_releases_on_host", "test_version_tags"}
+
 HOST_NAME = os.environ.get("TEST_HOST", "test")
+
+# A busy machine is no fault of an example.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 Fab = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -73,10 +84,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if {"live", "properties"} & set(item.path.relative_to(ROOT).parts[:2]):
             item.add_marker(pytest.mark.live)
+        if "lab" in getattr(item, "fixturenames", ()) and lane(item.nodeid) != "lab host":
+            raise pytest.UsageError(f"{item.nodeid} asks for the lab host: ON_THE_LAB_HOST in tests/conftest.py")
     if not config.getoption("full"):
         left_out = [item for item in items if item.get_closest_marker("full")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # has no types
+    """What shares a host stays together; pytest-xdist's own way (xdist_group) is silently lost with pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return lane(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Lanes:
+    """Under `-n 2`: one lane is the lab host's."""
+    return Lanes(config, log)
+
+
+def lane(nodeid: str) -> str:
+    """Name what a test shares with others: the lab host, the stack, hosts of its module, or nothing."""
+    file = Path(nodeid.partition("::")[0])
+    if file.parent.name == "live":
+        return file.stem if file.stem in HOSTS_OF_THEIR_OWN else "lab host"
+    if file.parent.name == "properties":
+        return "lab host" if file.stem in ON_THE_LAB_HOST else "stack"
+    return nodeid
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -3,7 +3,8 @@
 Run as `python -m tests.live.load http://HOST --seconds 30 --rate 100`; prints JSON, exits 1 when anything was lost.
 
 Requests leave at a constant rate whatever the answers take (a slow server does not slow the load). Half of them open a
-connection of their own; the others use kept ones, each held idle for 0-7 s between two requests. A tenth are POSTs.
+connection of their own; the others use kept ones, each held idle for 0-7 s between two requests. A tenth are POSTs, and
+half of those halt in the middle of their body, so that some request is in flight at every moment of a switch.
 Failed is what a person would notice: not 2xx, a connection refused or reset, an answer that ends early, or over 2 s.
 A kept connection that the server closed *while it was idle* is no failed request, any client sees that before it sends;
 it is counted by itself. Every POST is looked for afterwards: each acknowledged one must be there exactly once.
@@ -25,6 +26,7 @@ from urllib.parse import urlsplit
 
 TOO_LONG = 2.0
 IDLE = 7.0
+HALT = 5.0
 PAGE = 100
 ACTIVITIES = "/api/activities"
 PATHS = ("/", ACTIVITIES, "/", "/activities/1", "/health")
@@ -43,6 +45,7 @@ class Report:
     rate: float = 0.0
     requests: int = 0
     posts: int = 0
+    halting_posts: int = 0
     kept_connections: int = 0
     new_connections: int = 0
     closed_while_idle: int = 0
@@ -83,8 +86,12 @@ class Connection:
         """Whether the server has said goodbye: seen before anything is sent."""
         return self.reader.at_eof() or self.reader.exception() is not None or self.writer.is_closing()
 
-    async def ask(self, request: bytes) -> Answer:
-        """Send once, read the answer to its end."""
+    async def ask(self, request: bytes, *, halt: float = 0.0) -> Answer:
+        """Send once, read the answer to its end; `halt` is how many seconds to wait before the last ten bytes."""
+        if halt:
+            self.writer.write(request[:-10])
+            await asyncio.sleep(halt)
+            request = request[-10:]
         self.writer.write(request)
         await self.writer.drain()
         status, headers = await self._head()
@@ -169,17 +176,19 @@ class Load:
         keep = self.random.random() < 0.5
         self.report.requests += 1
         self.report.posts += title is not None
+        halt = self.random.uniform(0.2, HALT) if title and self.random.random() < 0.5 else 0.0
+        self.report.halting_posts += halt > 0
         started = time.monotonic()
         connection: Connection | None = None
         try:
-            async with asyncio.timeout(TOO_LONG):
+            async with asyncio.timeout(TOO_LONG + halt):
                 connection = (self._kept() if keep else None) or await self._open()
-                answer = await connection.ask(self._text(path, title, keep=keep))
+                answer = await connection.ask(self._text(path, title, keep=keep), halt=halt)
             self._judge(answer, title, f"{'POST' if title else 'GET'} {path}")
         except (OSError, BrokenAnswerError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
             self._failed(f"{'POST' if title else 'GET'} {path}", f"{type(error).__name__} {error}")
             keep = False
-        self.times.append(time.monotonic() - started)
+        self.times.append(time.monotonic() - started - halt)
         if connection:
             self._put_back(connection, keep=keep and answer.headers.get("connection", "").lower() != "close")
 

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import random
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +14,10 @@ import pytest
 from tests.checkout import ROOT, Checkout
 from tests.labhost import LAB, LabHost
 
-BARE, BOOKWORM, OLD, UBUNTU, SYSTEMD = "install", "install12", "install20", "install-ubuntu", "install-systemd"
+# Beside those of another run of the tests, which has another TEST_HOST.
+FIRST = f"{os.environ['TEST_HOST']}-" if "TEST_HOST" in os.environ else ""
+BARE, BOOKWORM, OLD = f"{FIRST}install", f"{FIRST}install12", f"{FIRST}install20"
+UBUNTU, SYSTEMD = f"{FIRST}install-ubuntu", f"{FIRST}install-systemd"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'"
 CHANGED = "ls -A /opt /var/log/community-tracker 2>/dev/null; ls /etc/apt/sources.list.d /etc/apt/keyrings; id deployer"
 
@@ -99,6 +104,63 @@ def test_what_a_failing_dpkg_has_brought_is_removed_again(bare: LabHost, there: 
     assert not bare.run("dpkg --audit")
 
 
+# A package that docker.io cannot be beside, as podman-docker is.
+RIVAL = """set -e
+mkdir -p /tmp/rival/DEBIAN
+printf 'Package: rival\\nVersion: 1\\nArchitecture: all\\nConflicts: docker.io\\nMaintainer: test\\n' \
+  >/tmp/rival/DEBIAN/control && echo 'Description: test' >>/tmp/rival/DEBIAN/control
+dpkg-deb -b /tmp/rival /tmp/rival.deb && dpkg -i /tmp/rival.deb
+apt-get update -q"""
+
+
+def test_what_is_there_is_not_removed_for_docker(bare: LabHost, there: Checkout) -> None:
+    """Turned red by: no --no-remove in apt_run (scripts/host/packages.sh)."""
+    bare.run(RIVAL)
+    before = bare.run(PACKAGES)
+    done = there.fab("install-docker", check=False)
+    assert done.returncode == 1
+    assert "rival" in done.stderr
+    assert "Packages need to be removed but remove is disabled" in done.stderr
+    assert "by hand on the host" in done.stderr
+    assert bare.run(PACKAGES) == before
+    bare.run("dpkg --purge rival")
+
+
+# Another package manager: holds the lock until ours waits for it, and installs something before it lets go.
+ANOTHER = """cd /tmp && apt-get download -q tree >/dev/null 2>&1
+perl -MFcntl -e 'open my $f, ">", "/var/lib/dpkg/lock-frontend" or die;
+my $lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0);
+fcntl($f, F_SETLK, $lock) or die "not locked: $!"; $| = 1; print "locked\n";
+my ($try, $waits) = (0, "grep -qs Could.not.get.lock /var/log/community-tracker/*.log");
+select(undef, undef, undef, 0.1) while system($waits) && $try++ < 600;
+$ENV{DPKG_FRONTEND_LOCKED} = 1; exit(system("dpkg -i /tmp/tree_*.deb") ? 1 : 0)'"""
+
+
+def test_what_another_installs_meanwhile_is_left(bare: LabHost, there: Checkout) -> None:
+    before = bare.run(PACKAGES)
+    bare.run("rm -rf /var/log/community-tracker")
+    with bare.start(ANOTHER) as another:
+        assert another.stdout
+        assert another.stdout.readline() == "locked\n"
+        done = there.fab("install-docker", check=False)
+        another.communicate(timeout=120)
+    assert another.returncode == 0
+    assert done.returncode == 1
+    assert "removed again: containerd" in done.stderr
+    came = set(bare.run(PACKAGES).splitlines()) ^ set(before.splitlines())
+    assert [line.split()[1] for line in came] == ["tree"], came
+
+
+def test_the_data_of_an_engine_that_was_there_once_is_never_purged(bare: LabHost, there: Checkout) -> None:
+    """A purge of Debian's docker.io removes /var/lib/docker, volumes and all."""
+    bare.run("mkdir -p /var/lib/docker/volumes/old/_data && echo rows >/var/lib/docker/volumes/old/_data/file")
+    done = there.fab("install-docker", check=False)
+    assert done.returncode == 1
+    assert "removed again: containerd" in done.stderr
+    assert bare.run("cat /var/lib/docker/volumes/old/_data/file") == "rows\n"
+    assert "ii  containerd" not in bare.run(PACKAGES)
+
+
 def test_plan_and_doctor_tell_it_and_change_nothing(bare: LabHost, there: Checkout) -> None:
     bare.reset()
     before = bare.run(PACKAGES) + bare.run(CHANGED)
@@ -112,29 +174,126 @@ def test_plan_and_doctor_tell_it_and_change_nothing(bare: LabHost, there: Checko
     assert refused.returncode == 1
     assert "plain may not install it" in refused.stderr
     assert "NOPASSWD" in refused.stderr
-    for task in ("ship-images", "up"):  # these do one thing each, and say which is missing
-        done = there.fab(task, check=False)
-        assert done.returncode == 3
-        assert "install-docker" in done.stderr
+    done = there.fab("ship-images", check=False)  # it does one thing, and says what is missing for it
+    assert done.returncode == 3
+    assert "install-docker" in done.stderr
+    done = there.fab("up", check=False)
+    assert done.returncode == 1
+    assert "nothing was pushed yet" in done.stderr
     bare.run("rm -rf /opt/community-tracker")
     assert bare.run(PACKAGES) + bare.run(CHANGED) == before
 
 
-def test_a_workstation_that_is_gone_half_way_leaves_nothing_that_the_next_cannot_finish(
-    bare: LabHost, there: Checkout
-) -> None:
+def started(there: Checkout) -> "subprocess.Popen[bytes]":
+    """Begin an installation, and do not wait for its end."""
     fab = [str(ROOT / ".venv" / "bin" / "fab"), "-H", BARE, "install-docker"]
-    process = subprocess.Popen(fab, cwd=there.path, env=there.environment(), stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen(fab, cwd=there.path, env=there.environment(), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+NEWEST = "$(ls -t /var/log/community-tracker/*-install-docker.log 2>/dev/null | head -n 1)"
+
+
+def wait_for(bare: LabHost, line: str, then: str = "") -> None:
+    """Wait until the log of the newest installation has the line, then run a command there, at once."""
     bare.run(
-        "for _ in $(seq 600); do grep -qs ^Unpacking /var/log/community-tracker/*.log && exit; sleep 0.1; done; exit 1"
+        f"for _ in $(seq 6000); do grep -qs '{line}' {NEWEST} && {{ {then or ':'}; exit 0; }}; sleep 0.01; done; exit 1"
     )
+
+
+# Everything of an installation, from the script that the workstation sent down to a package's own scripts.
+KILL = (
+    "tree() { for child in $(pgrep -P $1); do tree $child; done; kill -9 $1; }; "
+    "for top in $(pgrep -f '^sh -s') $(pgrep -x apt-get) $(pgrep -x dpkg); do tree $top 2>/dev/null; done; true"
+)
+TORN = "dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | grep -v '^ii ' || true"
+
+
+def cut(bare: LabHost, there: Checkout, line: str, how: str) -> str:
+    """Cut an installation off at a line of its log, by a kill of all of it or of the host; give what is torn then."""
+    process = started(there)
+    wait_for(bare, line, KILL if how == "kill" else "")
+    if how == "power":
+        subprocess.run([LAB / "fault", "dead", BARE], check=True)
     process.kill()
     process.wait()
+    if how == "power":
+        subprocess.run([LAB / "fault", "dead", BARE, "off"], check=True)
+    return bare.run(TORN)
+
+
+def is_complete(bare: LabHost) -> bool:
+    bare.run("docker version && docker compose version && getent group docker")
+    return not bare.run(TORN) and not bare.run("dpkg --audit")
+
+
+@pytest.mark.parametrize(
+    ("line", "how"),
+    [
+        pytest.param("^Selecting previously unselected package docker.io", "kill", marks=pytest.mark.full),
+        ("^Setting up docker.io", "kill"),
+        pytest.param("^Setting up docker.io", "power", marks=pytest.mark.full),
+        ("^Unpacking docker-compose", "power"),
+    ],
+)
+def test_an_installation_that_was_cut_off_is_completed_by_the_next(
+    line: str, how: str, bare: LabHost, there: Checkout
+) -> None:
+    bare.run(REMOVE)
+    torn = cut(bare, there, line, how)
+    print(f"{how} at {line}: {torn.split()}")
     done = there.fab("install-docker")
-    assert f"{BARE}: " in done.stdout
     assert "Docker 26.1.5" in done.stdout
-    assert not bare.run("dpkg --audit")
+    assert is_complete(bare), bare.run(TORN)
+    assert "already so" in there.fab("install-docker").stdout
+
+
+# Without an engine again, the archives still there: the next installation loads nothing.
+REMOVE = """/usr/local/sbin/lab-start no-engine
+dpkg --configure -a >/dev/null 2>&1
+apt-get purge -q -y docker.io docker-cli docker-compose containerd runc iptables >/dev/null 2>&1
+apt-get autoremove --purge -q -y >/dev/null 2>&1
+rm -rf /var/log/community-tracker /opt/community-tracker
+! command -v dockerd"""
+
+
+@pytest.mark.full
+def test_cut_off_at_twenty_random_moments(bare: LabHost, there: Checkout) -> None:
+    """Chained: a cut falls on what an earlier one has left, too."""
+    bare.run(REMOVE)
+    chance = random.Random(20)
+    for turn in range(20):
+        process = started(there)
+        wait_for(bare, chance.choice(["^Unpacking", "^Setting up", "dpkg --configure", "apt-get install"]))
+        time.sleep(chance.random() * 3)
+        how = chance.choice(["kill", "power"])
+        if how == "kill":
+            bare.run(KILL)
+        else:
+            subprocess.run([LAB / "fault", "dead", BARE], check=True)
+        process.kill()
+        process.wait()
+        if how == "power":
+            subprocess.run([LAB / "fault", "dead", BARE, "off"], check=True)
+        print(f"{turn}: {how}, torn: {bare.run(TORN).split()}")
+        if turn % 4 == 3:
+            there.fab("install-docker")
+            assert is_complete(bare), bare.run(TORN)
+            bare.run(REMOVE)
+
+
+def test_a_part_that_was_cut_off_is_finished_though_the_engine_answers(bare: LabHost, there: Checkout) -> None:
+    """The group and the half set-up come back; plan, doctor and deploy see it."""
+    there.fab("install-docker")
+    bare.run(
+        "sed -i '/^Package: docker.io$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status"
+    )
+    bare.run("groupdel docker")
+    assert "docker: was installed half way (docker.io), and will be finished" in there.fab("plan").stdout
+    assert "was installed half way (docker.io)" in there.fab("doctor").stdout
+    done = there.fab("install-docker")
+    assert "installed Docker 26.1.5" in done.stdout
+    assert is_complete(bare), bare.run(TORN)
 
 
 def test_from_bare_to_the_page(bare: LabHost, there: Checkout) -> None:
@@ -167,7 +326,7 @@ def test_again_it_is_already_so(bare: LabHost, there: Checkout) -> None:
 def test_only_what_is_missing_comes_and_another_apt_is_waited_for(bare: LabHost, there: Checkout) -> None:
     bare.run("apt-get purge -y docker-compose")
     running = bare.run("docker ps -q --no-trunc")
-    with bare.start(HOLD.replace("SECONDS", "9")) as holder:
+    with bare.start(HOLD.replace("SECONDS", "25")) as holder:
         time.sleep(1)
         start = time.monotonic()
         done = there.fab("install-docker")

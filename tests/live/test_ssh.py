@@ -235,7 +235,6 @@ def test_a_line_that_breaks_is_said_so(reached: Reached) -> None:
 
 
 def test_the_real_bundle_answers(reached: Reached) -> None:
-    with pytest.raises(HostFailed, match=r"nosuch failed on .* with exit code 2") as caught:
+    with pytest.raises(HostFailed, match=r"usage: host\.sh facts") as caught:
         reached.open(bundle=host_bundle(ROOT)).run("nosuch", parameters={"APP_NAME": "a", "DEPLOYMENT_PATH": "/opt/a"})
     assert caught.value.exit_code == 2
-    assert "usage: host.sh" in caught.value.detail

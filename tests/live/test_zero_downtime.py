@@ -1,7 +1,7 @@
 """Deployments under a constant load: nobody notices.
 
-Everyday: 3 deployments; with --full: 20. Turned red by: removing the drain before the old slot's retirement, and by
-replacing the link with `ln -sfn`.
+Everyday: 3 deployments; with --full: 20. Turned red by: removing the old slot without drain and stop (retire.sh;
+either of the two alone is enough to lose nothing), and by removing the link before making the new one (link_to).
 """
 
 import asyncio

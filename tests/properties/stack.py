@@ -14,10 +14,10 @@ import docker
 from docker.errors import ImageNotFound, NotFound
 from docker.models.containers import Container
 
-from tasks.builds import BASES, IDENTITY, SOURCES
 from tasks.core import builders
-from tasks.core.context import context_files, input_hash, stage
+from tasks.core.context import stage
 from tasks.core.facts import SERVICES
+from tasks.core.image_inputs import ImageInput, base_images, image_inputs
 from tasks.core.settings import Settings, load_settings, release_environment
 from tests.checkout import ROOT
 from tests.labhost import LAB
@@ -39,34 +39,36 @@ def lab_settings(place: Path, overrides: Mapping[str, str]) -> Settings:
     return load_settings(root=place, environ={}, overrides={"APP_SOURCE": application, **overrides})
 
 
-def build_images(settings: Settings, place: Path) -> dict[str, str]:
+def build_images(settings: Settings, place: Path, services: Sequence[str] = SERVICES) -> dict[str, str]:
     """Build what is not in the local store yet, with the tool's own context, input and command line; give the tags."""
-    client = docker.from_env()
+    client = docker.from_env(timeout=300)
     platform = builders.platform(machine())
+    bases = {
+        tag: builders.parse_inspect(checked(run(*builders.inspect("docker", tag))).stdout)
+        for tag in base_images(settings)
+    }
     tags = {}
-    for service in SERVICES:
-        part = SOURCES.get(service)
-        files = context_files(ROOT / "containers", service, settings.app_source / part if part else None)
-        arguments = {base.upper(): str(getattr(settings, base)) for base in BASES[service]}
-        bases = {base: client.images.get(getattr(settings, base)).id for base in BASES[service]}
-        if service in ("backend", "database"):
-            arguments |= {key.upper(): str(getattr(settings, key)) for key in IDENTITY}
-        digest = input_hash(files, arguments=arguments, bases=bases, platform=platform)
-        tags[service] = f"properties/{service}:{digest[:12]}"
-        try:
-            client.images.get(tags[service])
-        except ImageNotFound:
-            stage(files, place / service)
-            dockerfile = ROOT / "containers" / service / "Dockerfile"
-            labels = {"app": settings.app_name, "service": service, "input": digest}
-            ca_file = settings.build_ca_file
-            image = builders.ImageBuild(
-                service, dockerfile, place / service, tags[service], labels, arguments, platform, ca_file
-            )
-            built = run(*builders.build("docker", image))
-            assert built.returncode == 0, built.stderr[-4000:]
+    for wanted in image_inputs(settings, ROOT, bases, platform):
+        tag = f"properties/{wanted.service}:{wanted.input[:12]}"
+        if wanted.service in services:
+            tags[wanted.service] = tag
+            try:
+                client.images.get(tag)
+            except ImageNotFound:
+                _build_image(settings, wanted, place / wanted.service, tag, platform)
     client.close()
     return tags
+
+
+def _build_image(settings: Settings, wanted: ImageInput, context: Path, tag: str, platform: str) -> None:
+    stage(wanted.files, context)
+    dockerfile = ROOT / "containers" / wanted.service / "Dockerfile"
+    labels = {"app": settings.app_name, "service": wanted.service, "input": wanted.input}
+    image = builders.ImageBuild(
+        wanted.service, dockerfile, context, tag, labels, wanted.arguments, platform, settings.build_ca_file
+    )
+    built = run(*builders.build("docker", image))
+    assert built.returncode == 0, built.stderr[-4000:]
 
 
 @dataclass
@@ -77,7 +79,7 @@ class Stack:
     settings: Settings
     images: Mapping[str, str]
     release: str = "20260101T000000Z-0000000"
-    client: docker.DockerClient = field(default_factory=docker.from_env)
+    client: docker.DockerClient = field(default_factory=lambda: docker.from_env(timeout=300))
 
     @property
     def app(self) -> str:
@@ -111,13 +113,18 @@ class Stack:
     def slot(self, slot: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         return checked(self.compose(f"{self.app}-{slot}", *arguments, files=("slot.yml",), SLOT=slot, **changes))
 
+    def make_cluster(self, **changes: str) -> None:
+        """Make the database's cluster where there is none, as the host script does on a first deployment."""
+        self.platform("--profile", "cluster", "run", "--rm", "--no-deps", "-T", "cluster", **changes)
+
     def up(self) -> None:
-        """Bring everything up as a first deployment does: database, migrations, blue, the link, the edge."""
+        """Bring everything up as a first deployment does: cluster, database, migrations, blue, the link, the edge."""
         for slot in ("blue", "green"):
             (self.directory / "slots" / slot).mkdir(parents=True, exist_ok=True)
             (self.directory / "slots" / slot).chmod(0o777)
         for volume in ("data", "socket", "assets", "certs"):
             self.client.volumes.create(f"{self.app}_{volume}", labels={"app": self.app})
+        self.make_cluster()
         self.platform("up", "-d")
         self.wait_for("database", "ready")
         self.slot("blue", "run", "--rm", "--no-deps", "migrate")

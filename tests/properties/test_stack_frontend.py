@@ -205,7 +205,7 @@ def test_invalid_port_is_refused(stack: Stack, examples: Examples, tmp_path: Pat
 
     Feature: production-deployment-system, Property 2: Port configuration
 
-    Turned red by: `whole(1, 65535` → `whole(1, 99999` for http_port (setting_fields.py).
+    Turned red by: `whole(1, 65535` → `whole(1, 99999` for http_port (core/settings/network.py).
     """
     known = {container.id for container in stack.client.containers.list(all=True)}
 

@@ -41,7 +41,7 @@ def test_socket_volume_is_for_backend_and_database(stack: Stack, examples: Examp
         found |= rendered(
             stack.compose(f"{app}-{slot}", *config, files=("slot.yml", str(variables)), SLOT=slot, **changes)
         )
-        assert set(found) == {"edge", "database", "frontend", "backend", "migrate", "assets"}
+        assert set(found) == {"edge", "database", "cluster", "frontend", "backend", "migrate", "assets"}
         holders = {name for name, service in found.items() if any(mounts_socket(mount) for mount in _mounts(service))}
         assert holders == ALLOWED
         assert not any("volumes_from" in service for service in found.values())

@@ -17,7 +17,7 @@ load fake/kit
     [ "$(containers)" = "blue-backend blue-frontend platform-database platform-edge " ]
     grep -qx postgres_major=15 "$FAKE_PATH/identity"
     python3 -c 'import json,sys; line=json.loads(open(sys.argv[1]).read()); assert line["seq"] == 1 and line["operator"] == "it'"'"'s me", line' "$FAKE_PATH/history.jsonl"
-    ! grep -v '^[0-9T:-]*Z ' "$LOGS"/*.log
+    never grep -v '^[0-9T:-]*Z ' "$LOGS"/*.log
   done
 }
 
@@ -32,10 +32,10 @@ load fake/kit
     [ "$(status_of one)-$(status_of two)" = retired-active ]
     [ "$(readlink "$FAKE_PATH/previous")" = releases/one ]
     [ "$(containers)" = "green-backend green-frontend platform-database platform-edge " ]
-    ! grep -e 'up .*edge' -e 'up .*database' "$FAKE/calls"
+    never grep -e 'up .*edge' -e 'up .*database' "$FAKE/calls"
     [ ! -e "$FAKE/lock-leaks" ]
     ls "$FAKE/networks" | grep -qx app-green
-    ! ls "$FAKE/networks" | grep -qx app-blue
+    [ ! -e "$FAKE/networks/app-blue" ]
   done
 }
 
@@ -59,7 +59,8 @@ load fake/kit
     pushed two more
     run host "$shell" activate two
     unset VERBOSE
-    [ "$status" = 0 ] && [[ $output == *'+ docker ps'* ]]
+    [ "$status" = 0 ]
+    [[ $output == *'+ docker ps'* ]]
     [ "$(serving)" = green ]
   done
 }
@@ -138,19 +139,34 @@ fails_with() {
     pushed two
     rm "$FAKE/volumes/app_data"
     run host "$shell" activate two
-    [ "$status" = 1 ] && [[ $output == *'data volume app_data is missing'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'data volume app_data is missing'* ]]
     : >"$FAKE/volumes/app_data"
+    rm "$FAKE/containers/platform-database"
+    echo 15 >"$FAKE/postgres"
+    run host "$shell" activate two
+    [ "$status" = 1 ]
+    [[ $output == *'data volume app_data is empty'* ]]
+    [ ! -e "$FAKE/containers/platform-database" ]
+    printf '15\n/data/PG_VERSION\nsystem=2\n' >"$FAKE/postgres"
+    run host "$shell" activate two
+    [ "$status" = 1 ] && [[ $output == *"app_data holds another database than this host's (system identifier 2, not 1)"* ]]
+    [ ! -e "$FAKE/containers/platform-database" ]
+    rm "$FAKE/postgres"
     sed -i 's/^role=.*/role=somebody/' "$FAKE_PATH/identity"
     run host "$shell" activate two
-    [ "$status" = 1 ] && [[ $output == *'role (here somebody, asked for apiuser)'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'role (here somebody, asked for apiuser)'* ]]
     sed -i 's/^role=.*/role=apiuser/' "$FAKE_PATH/identity"
     mv "$FAKE/images/app+edge:c-two" "$FAKE/hidden"
     run host "$shell" activate two
-    [ "$status" = 1 ] && [[ $output == *'failed.service=edge'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'failed.service=edge'* ]]
     mv "$FAKE/hidden" "$FAKE/images/app+edge:c-two"
     echo more >>"$FAKE_PATH/releases/two/.env"
     run host "$shell" activate two
-    [ "$status" = 1 ] && [[ $output == *'was edited'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'was edited'* ]]
     [ "$(serving)" = blue ]
   done
 }

@@ -13,12 +13,31 @@ load fake/kit
       link=blue active.release=one identity.app=app lock=free volume=app_data; do
       grep -qxF -e "$line" <<<"$output" || { echo "$shell: no line $line in: $output"; false; }
     done
-    grep -Eqx 'release=one active h [0-9]+' <<<"$output"
-    for key in user uid privilege arch init clock disk port path.owner path.writable tools.missing; do
+    grep -Eqx 'release=one active h [0-9]+ 1' <<<"$output"
+    for key in user privilege arch clock disk port path.writable tools.missing; do
       grep -q "^$key=" <<<"$output" || { echo "$shell: no $key"; false; }
     done
-    ! grep -v -e '^info' -e '^ps' -e '^inspect' -e '^images' -e '^image inspect' -e '^volume ls' -e '^compose version' "$FAKE/calls"
-    grep -Eq '^disk=/[^ ]* [0-9]+ [0-9]+$' <<<"$output"
+    never grep -v -e '^info' -e '^ps' -e '^inspect' -e '^images' -e '^image inspect' -e '^volume ls' -e '^compose version' -e '^exec platform-database sh -c LC_ALL=C pg_controldata ' "$FAKE/calls"
+    grep -Eq '^disk=[a-z,]*docker[a-z,]* /[^ ]* [0-9]+ ([0-9]+|-)$' <<<"$output"
+  done
+}
+
+@test "disks: one line a file system with all that lies there, also while it fills, and inodes that nobody counts" {
+  for shell in $SHELLS; do
+    fresh
+    cat >"$FAKE/bin/df" <<'END'
+#!/bin/sh
+echo x >>"$FAKE/dfs"
+echo 'Filesystem Total Used Available Use% Mounted on'
+case $1 in
+-Pk) echo "/dev/x 9000 100 $((8000 - $(wc -l <"$FAKE/dfs"))) 10% /my disk" ;;
+*) echo '/dev/x 0 0 0 - /my disk' ;;
+esac
+END
+    chmod +x "$FAKE/bin/df"
+    run host "$shell" facts
+    [ "$(grep -c '^disk=' <<<"$output")" = 1 ]
+    grep -Eqx 'disk=deployment,log,docker,data(,containerd)? /my disk 79[0-9]+ -' <<<"$output"
   done
 }
 
@@ -26,7 +45,8 @@ load fake/kit
   for shell in $SHELLS; do
     fresh
     run host "$shell" facts
-    [ "$status" = 0 ] && [[ $output == *path=missing* && $output == *link=none* ]]
+    [ "$status" = 0 ]
+    [[ $output == *path=missing* && $output == *link=none* ]]
     echo down >"$FAKE/faults"
     run host "$shell" facts
     [ "$status" = 0 ]
@@ -42,7 +62,9 @@ load fake/kit
     mkdir -p "$FAKE/root/etc"
     printf 'ID="debian"\r\nNAME='\''x y'\''\nLAST=1' >"$FAKE/root/etc/os-release"
     run within "$shell" "os_release_facts '$FAKE/root'"
-    [ "${lines[0]}" = $'os_release=ID="debian"\r' ] && [ "${lines[1]}" = "os_release=NAME='x y'" ] && [ "${lines[2]}" = os_release=LAST=1 ]
+    [ "${lines[0]}" = $'os_release=ID="debian"\r' ]
+    [ "${lines[1]}" = "os_release=NAME='x y'" ]
+    [ "${lines[2]}" = os_release=LAST=1 ]
     rm "$FAKE/root/etc/os-release"
     printf 'CentOS release 6.10 (Final)\n' >"$FAKE/root/etc/centos-release"
     run within "$shell" "os_release_facts '$FAKE/root'"

@@ -14,7 +14,9 @@ load_images() {
     echo sha256:a,sha256:b >"$FAKE/incoming/in+frontend"
     run load_images "$shell" load 'frontend app/frontend:c app/frontend:r in/frontend sha256:a,sha256:b
 '
-    [ "$status" = 0 ] && [ "${lines[0]}" = ready ] && [[ $output == *verified=frontend* ]]
+    [ "$status" = 0 ]
+    [ "${lines[0]}" = ready ]
+    [[ $output == *verified=frontend* ]]
     [ "$(cat "$FAKE/loaded")" = archive ]
     [ "$(ls "$FAKE/images" | tr '\n' ' ')" = "app+frontend:c app+frontend:r " ]
   done
@@ -27,12 +29,14 @@ load_images() {
     echo '' >"$FAKE/incoming/in+backend"
     run load_images "$shell" load 'frontend app/frontend:c app/frontend:r in/frontend sha256:a,sha256:b
 backend app/backend:c app/backend:r in/backend sha256:a,sha256:x'
-    [ "$status" = 1 ] && [[ $output == *verified=frontend* && $output == *mismatch=backend* ]]
+    [ "$status" = 1 ]
+    [[ $output == *verified=frontend* && $output == *mismatch=backend* ]]
     [ "$(ls "$FAKE/images" | tr '\n' ' ')" = "app+frontend:c app+frontend:r " ]
     fresh
     echo load >"$FAKE/faults"
     run load_images "$shell" load 'frontend app/frontend:c app/frontend:r in/frontend sha256:a,sha256:b'
-    [ "$status" = 1 ] && [[ $output == *mismatch=frontend* ]]
+    [ "$status" = 1 ]
+    [[ $output == *mismatch=frontend* ]]
     [ -z "$(ls "$FAKE/images")" ]
   done
 }
@@ -44,7 +48,8 @@ backend app/backend:c app/backend:r in/backend sha256:a,sha256:x'
     echo sha256:b >"$FAKE/images/app+frontend:c"
     run load_images "$shell" tag 'edge app/edge:c app/edge:r - sha256:a
 frontend app/frontend:c app/frontend:r - sha256:a'
-    [ "$status" = 1 ] && [[ $output == *verified=edge* && $output == *mismatch=frontend* ]]
+    [ "$status" = 1 ]
+    [[ $output == *verified=edge* && $output == *mismatch=frontend* ]]
     [ "$(ls "$FAKE/images" | tr '\n' ' ')" = "app+edge:c app+edge:r " ]
   done
 }

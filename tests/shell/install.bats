@@ -5,8 +5,9 @@ load fake/kit
 # bare: a host of files without an engine.
 bare() {
   fresh
-  for name in apt-get apt-cache dpkg-query dpkg dockerd; do ln -s "$BATS_TEST_DIRNAME/fake/packages" "$FAKE/bin/$name"; done
+  for name in apt-get apt-cache apt-mark dpkg-query dpkg dockerd; do ln -s "$BATS_TEST_DIRNAME/fake/packages" "$FAKE/bin/$name"; done
   mkdir -p "$FAKE/root/usr/lib/apt" "$FAKE/root/var/log" "$FAKE/root/etc/apt/sources.list.d"
+  echo docker:x:102: >"$FAKE/root/etc/group"
   ln -s "$BATS_TEST_DIRNAME/fake/packages" "$FAKE/root/usr/lib/apt/apt-helper"
   echo base-files >"$FAKE/packages"
   echo down >"$FAKE/faults"
@@ -40,7 +41,8 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
     [ "$(stat -c %a "$log")" = 640 ]
     : >"$FAKE/apt-calls"
     run installing "$shell" "PACKAGES=''"
-    [ "$status" = 0 ] && [ ! -s "$FAKE/apt-calls" ]
+    [ "$status" = 0 ]
+    [ ! -s "$FAKE/apt-calls" ]
     [[ $output != *started=* ]]
   done
 }
@@ -50,7 +52,8 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
     bare
     : >"$FAKE/lists"
     run installing "$shell"
-    [ "$status" = 0 ] && [ "$(cat "$FAKE/apt-calls")" = 'install docker.io docker-compose' ]
+    [ "$status" = 0 ]
+    [ "$(cat "$FAKE/apt-calls")" = 'install docker.io docker-compose' ]
     bare stale
     : >"$FAKE/lists"
     run installing "$shell"
@@ -70,13 +73,62 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
     [[ $output == *'output=dpkg: error processing package docker.io'* && $output == *'next: by hand: apt-get install'* ]]
     [ "$(grep -c ^output= <<<"$output")" = 20 ]
     [ "$(cat "$FAKE/packages")" = base-files ]
-    [[ $output == *'put back: removed '*containerd* ]]
+    [[ $output == *'put_back=removed again: '*containerd* ]]
     [[ $output != *started=* ]]
     bare network
     run installing "$shell"
     [ "$status" = 1 ]
     [[ $output == *'Unable to locate package docker.io'* ]]
     [ "$(cat "$FAKE/packages")" = base-files ]
+  done
+}
+
+@test "what another has installed, changed, asked for or needs since is left; old configuration and data are not purged" {
+  for shell in $SHELLS; do
+    bare install
+    printf '%s\n' 'echo tree >>"$FAKE/packages"' 'sed -i "s/^docker.io$/docker.io installed 26.1.6/" "$FAKE/packages"' >"$FAKE/meanwhile"
+    run installing "$shell"
+    echo "$shell: $output"
+    [ "$status" = 1 ]
+    [ "$(tr '\n' ' ' <"$FAKE/packages")" = 'base-files docker.io installed 26.1.6 tree ' ]
+    [[ $output == *'put_back=left, because another has changed it since: docker.io'* ]]
+    [[ $output == *'put_back=removed again: containerd'* ]]
+    bare install
+    echo containerd >"$FAKE/manual"
+    run installing "$shell"
+    [ "$(tr '\n' ' ' <"$FAKE/packages")" = 'base-files containerd ' ]
+    bare install needed
+    run installing "$shell"
+    [ "$(tr '\n' ' ' <"$FAKE/packages")" = 'base-files containerd ' ]
+    [[ $output == *'put_back=left, because others need it or dpkg could not remove it: containerd'* ]]
+    bare install
+    echo 'docker.io config-files' >>"$FAKE/packages"
+    run installing "$shell"
+    grep -qx -e '--remove docker.io' "$FAKE/apt-calls"
+    grep -qx -e '--purge containerd' "$FAKE/apt-calls"
+    bare install
+    mkdir -p "$FAKE/root/var/lib/docker/volumes"
+    run installing "$shell"
+    never grep -q -e --purge "$FAKE/apt-calls"
+    [ "$(cat "$FAKE/packages")" = base-files ]
+  done
+}
+
+@test "an installation that was cut off is finished first, and dpkg's lock is waited for; the group is made" {
+  for shell in $SHELLS; do
+    bare dpkg-locked
+    : >"$FAKE/lists"
+    echo 'docker.io half-configured' >>"$FAKE/packages"
+    : >"$FAKE/root/etc/group"
+    printf '#!/bin/sh\necho "groupadd $*" >>"$FAKE/apt-calls"\n' >"$FAKE/bin/groupadd"
+    chmod +x "$FAKE/bin/groupadd"
+    run within "$shell" "COMPOSE_VERSION=2.40.3 OS_ROOT=$FAKE/root install_facts"
+    [[ $output == *packages.unfinished=docker.io* && $output == *'candidate.docker.io='* ]]
+    run installing "$shell"
+    echo "$shell: $output"
+    [ "$status" = 0 ]
+    [[ $output == *'finishing it first: docker.io'* && $output == *'waiting for it'* && $output == *'made the group docker'* ]]
+    [ "$(cut -d ' ' -f 1 "$FAKE/apt-calls" | tr '\n' ' ')" = 'configure install groupadd ' ]
   done
 }
 
@@ -137,13 +189,17 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
     for init in systemd openrc; do
       bare
       for name in systemctl rc-update rc-service; do
-        printf '#!/bin/sh\necho "%s $*" >>"$FAKE/apt-calls"\nsed -i /^down\$/d "$FAKE/faults"\n' $name >"$FAKE/bin/$name"
+        printf '#!/bin/sh\necho "%s $*" >>"$FAKE/apt-calls"\n[ "$1" != is-enabled ] || exit 1\nsed -i /^down\$/d "$FAKE/faults"\n' $name >"$FAKE/bin/$name"
         chmod +x "$FAKE/bin/$name"
       done
       run installing "$shell" "os_init() { echo $init; }"
-      [ "$status" = 0 ] && [[ $output == *"started=$init"* ]]
+      [ "$status" = 0 ]
+      [[ $output == *"started=$init"* ]]
       case $init in
-      systemd) grep -qx 'systemctl enable --now docker' "$FAKE/apt-calls" ;;
+      systemd)
+        grep -qx 'systemctl enable --now docker' "$FAKE/apt-calls"
+        grep -qx 'systemctl enable docker.service' "$FAKE/apt-calls"
+        ;;
       openrc) grep -qx 'rc-service docker start' "$FAKE/apt-calls" ;;
       esac
     done
@@ -157,7 +213,9 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
       run installing "$shell" "PACKAGE_MANAGER=$manager BY_HAND='dnf install docker-ce'"
       [ "$status" = 3 ]
       [[ $output == *'by hand for now'* && $output == *'next: dnf install docker-ce'* ]]
-      [ ! -e "$FAKE_PATH" ] && [ ! -e "$LOGS" ] && [ ! -s "$FAKE/apt-calls" ]
+      [ ! -e "$FAKE_PATH" ]
+      [ ! -e "$LOGS" ]
+      [ ! -s "$FAKE/apt-calls" ]
     done
   done
 }
@@ -189,13 +247,14 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
       cp "$BATS_TEST_DIRNAME/fake/keys/$served.asc" "$FAKE/key"
       run installing "$shell" "$repository; $wanted"
       [ "$status" = 1 ]
-      ! grep -q docker-ce "$FAKE/apt-calls"
+      never grep -q docker-ce "$FAKE/apt-calls"
       [ -z "$(find "$FAKE/root/etc/apt" -type f)" ]
     done
     bare
     echo 'deb https://download.docker.com/linux/debian bookworm stable' >"$FAKE/root/etc/apt/sources.list.d/theirs.list"
     run installing "$shell" "$repository; $key"
-    [ "$status" = 0 ] && [ ! -e "$FAKE/root/etc/apt/sources.list.d/docker.list" ]
+    [ "$status" = 0 ]
+    [ ! -e "$FAKE/root/etc/apt/sources.list.d/docker.list" ]
   done
 }
 

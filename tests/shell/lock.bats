@@ -78,9 +78,15 @@ holder_pid() { sed -n 's/.* pid=//p' "$FAKE_PATH/lock"; }
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$FAKE"
   mkdir -p "$FAKE/opt" && chmod 755 "$FAKE/opt"
   parameters >"$FAKE/script" && cat "$FAKE/bundle" >>"$FAKE/script"
-  run setpriv --reuid=65534 --regid=65534 --clear-groups sh -s hold deploy <"$FAKE/script"
+  mkdir "$FAKE/docker-right" && printf '#!/bin/sh\necho 26.1.5\n' >"$FAKE/docker-right/docker"
+  chmod -R 755 "$FAKE/docker-right"
+  nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@" sh -s hold deploy <"$FAKE/script"; }
+  run nobody env PATH="$FAKE/docker-right:$PATH"
   [ "$status" = 1 ]
   [[ $output == *"cannot make $FAKE_PATH"* && $output == *'sudo install -d'* ]]
+  run nobody
+  [ "$status" = 1 ]
+  [[ $output == *'NOPASSWD: ALL'* && $output == *'usermod -aG docker'* && $output != *'sudo install -d'* ]]
 }
 
 @test "no engine call gets the lock's descriptor, and an activation holds the lock when its starter is killed" {

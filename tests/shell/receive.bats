@@ -12,18 +12,22 @@ sent() { tar -C "$FAKE/push/$1" -cf - . | ${2:-cat} >"$FAKE/tar"; }
     sent one
     DATA=$FAKE/tar run host "$shell" receive one
     echo "$shell $output"
-    [ "$status" = 0 ] && [ "${lines[0]}" = ready ] && [ "${lines[1]}" = received=one ]
+    [ "$status" = 0 ]
+    [ "${lines[0]}" = ready ]
+    [ "${lines[1]}" = received=one ]
     [ "$(status_of one)" = pending ]
     [ "$(cd "$FAKE_PATH/releases/one" && stat -c %a .env app.env.json release.facts bin bin/host.sh . | tr '\n' ' ')" = "600 600 600 750 750 750 " ]
     DATA=$FAKE/tar run host "$shell" receive one
-    [ "$status" = 0 ] && [ "${lines[1]}" = same=one ]
+    [ "$status" = 0 ]
+    [ "${lines[1]}" = same=one ]
     echo "# more" >>"$FAKE/push/one/platform.yml"
     (cd "$FAKE/push/one" && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum >SHA256SUMS)
     sent one
     DATA=$FAKE/tar run host "$shell" receive one
-    [ "$status" = 1 ] && [ "${lines[1]}" = differs=one ]
-    ! grep -q more "$FAKE_PATH/releases/one/platform.yml"
-    ls -A "$FAKE_PATH/releases" | grep -qx .one.part && return 1
+    [ "$status" = 1 ]
+    [ "${lines[1]}" = differs=one ]
+    never grep -q more "$FAKE_PATH/releases/one/platform.yml"
+    [ -z "$(find "$FAKE_PATH/releases" -name "*.part")" ]
     true
   done
 }
@@ -46,17 +50,20 @@ sent() { tar -C "$FAKE/push/$1" -cf - . | ${2:-cat} >"$FAKE/tar"; }
     for damage in 'sed s/services/Services/' ; do
       sent one "$damage"
       DATA=$FAKE/tar run host "$shell" receive one
-      [ "$status" = 1 ] && [[ $output == *'a checksum is wrong'* ]]
+      [ "$status" = 1 ]
+      [[ $output == *'a checksum is wrong'* ]]
     done
     mv "$FAKE/push/one/platform.yml" "$FAKE/aside"
     sent one
     DATA=$FAKE/tar run host "$shell" receive one
-    [ "$status" = 1 ] && [[ $output == *'platform.yml is missing'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'platform.yml is missing'* ]]
     mv "$FAKE/aside" "$FAKE/push/one/platform.yml"
     : >"$FAKE/push/one/extra"
     sent one
     DATA=$FAKE/tar run host "$shell" receive one
-    [ "$status" = 1 ] && [[ $output == *'does not list'* ]]
+    [ "$status" = 1 ]
+    [[ $output == *'does not list'* ]]
     [ -z "$(ls -A "$FAKE_PATH/releases")" ]
   done
 }

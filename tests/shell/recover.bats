@@ -55,7 +55,8 @@ up() { # SLOT RELEASE
       [ $phase = started ] || up green two
       run host "$shell" hold deploy
       echo "$shell $phase $output"
-      [ "$status" = 0 ] && [[ $output == *'recovered=undone two'* && $output == *"phase $phase"* ]]
+      [ "$status" = 0 ]
+      [[ $output == *'recovered=undone two'* && $output == *"phase $phase"* ]]
       settled one
       [ "$(status_of two)" = failed ]
     done
@@ -73,7 +74,8 @@ up() { # SLOT RELEASE
       journal $phase
       run host "$shell" hold deploy
       echo "$shell $phase $output"
-      [ "$status" = 0 ] && [[ $output == *'recovered=finished two'* ]] || [ $phase = committed ]
+      [ "$status" = 0 ]
+      [[ $phase = committed || $output == *'recovered=finished two'* ]]
       [ $phase = committed ] || settled two
     done
   done
@@ -90,7 +92,8 @@ up() { # SLOT RELEASE
     journal switched
     TIMEOUT=1 run host "$shell" hold deploy
     echo "$shell $output"
-    [ "$status" = 0 ] && [[ $output == *'recovered=undone two'* ]]
+    [ "$status" = 0 ]
+    [[ $output == *'recovered=undone two'* ]]
     settled one
   done
 }
@@ -104,7 +107,8 @@ up() { # SLOT RELEASE
     journal slot-up
     echo down >"$FAKE/faults"
     run host "$shell" hold deploy
-    [ "$status" = 0 ] && [[ $output == *'recovered=failed two'* ]]
+    [ "$status" = 0 ]
+    [[ $output == *'recovered=failed two'* ]]
     [ -e "$FAKE_PATH/activation" ]
     rm "$FAKE/faults"
     run host "$shell" hold deploy

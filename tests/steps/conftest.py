@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.builds import make_build, write_build
+from tasks.builds import make_build
 from tasks.core.protocols import Answer, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
 from tasks.core.settings import Settings
 from tasks.core.workspace import Workspace
+from tasks.last_build import write_build
 from tests.steps.fakes import Call, FakeConsole, FakeDocker, FakeHost, Script
 from tests.steps.samples import RELEASE, SECRET, HostState, make_settings
 
@@ -92,9 +93,10 @@ def told(state: HostState, *, recovered: str = "") -> Answer:
     return Answer(0, ("locked=yes", *([f"recovered={recovered}"] if recovered else []), *state.lines()))
 
 
-def activated(release: str, slot: str = "blue") -> Answer:
+def activated(release: str, slot: str = "blue", previous: str = "") -> Answer:
     lines = (
-        "result=active", f"release={release}", "previous=", f"slot={slot}", "seq=1", "serving=2026-11-23T15:46:00Z",
+        "result=active", f"release={release}", f"previous={previous}", f"slot={slot}", "seq=1",
+        "serving=2026-11-23T15:46:00Z",
         "step=start 1200", "step=health 2500", "step=switch 30", "log=/var/log/community-tracker/x.log",
     )  # fmt: skip
     return Answer(0, lines, ("release serving",))
@@ -105,9 +107,21 @@ def failed(release: str, previous: str = "") -> Answer:
     lines = (
         "result=failed", f"release={release}", f"previous={previous}", f"slot={'blue' if previous else 'none'}",
         "seq=2", "serving=", "step=start 1200", "failed.step=health", "failed.service=backend",
-        "failed.reason=backend is unhealthy: exit code 1", "log=/var/log/community-tracker/y.log",
+        "failed.reason=its container ended with exit code 1", "failed.next=look into backend-api",
+        "failed.tried=/health through slot green, 3 times in 2 s", "failed.answer=HTTP 503", "task=up",
+        "time=2026-11-23T15:46:02Z", f"active={previous}", "answers=yes", "put_back=put back: as before",
+        "container=backend ended with exit code 1 (restarts: 2)", "container=edge ended with exit code 9",
+        "line=edge bye", "line=backend Error: cannot find module", "line=backend at main.js",
+        "log=/var/log/community-tracker/y.log",
     )  # fmt: skip
-    return Answer(1, lines, ("backend: Error: cannot find module", "put back"))
+    talk = (
+        "2026-11-23T15:45:59Z starting",
+        "2026-11-23T15:46:00Z FAILED in step health, service backend: its container ended with exit code 1",
+        "2026-11-23T15:46:00Z   next: look into backend-api",
+        "2026-11-23T15:46:00Z last lines of backend:", "2026-11-23T15:46:00Z   | Error: cannot find module",
+        "2026-11-23T15:46:02Z put back",
+    )  # fmt: skip
+    return Answer(1, lines, talk)
 
 
 def loads(*mismatched: str) -> Script:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.binding.ssh import failure
 from tasks.core.errors import DeployError
 from tasks.core.protocols import Answer, Listener, Progress
+from tasks.core.reasons import script_failure
 from tests.steps.samples import sha256
 
 Script = Answer | Callable[["Call"], Answer]
@@ -34,6 +34,7 @@ class FakeHost:
 
     scripts: Mapping[str, Sequence[Script]] = field(default_factory=dict)
     name: str = "web1"
+    target: str = "deployer@web1:2222"
     address: str = "192.0.2.1"
     round_trips: int = 0
     calls: list[Call] = field(default_factory=list)
@@ -57,7 +58,7 @@ class FakeHost:
         self.calls.append(call)
         answer = self.answer(command, call, listen)
         if answer.exit_code not in accept:
-            raise failure(self.name, command, answer)
+            raise script_failure(self, command, answer)
         return answer
 
     @contextmanager
@@ -73,6 +74,10 @@ class FakeHost:
             yield FakeConversation(self, call, listen)
         finally:
             self.lock_given_back += 1
+
+    def attach(self, words: Sequence[str], *, is_terminal: bool) -> int:
+        self.transcript.append(f"docker {' '.join(words)}")
+        return 7
 
     def answer(self, script: str, call: Call, listen: Listener | None) -> Answer:
         scripts = self.scripts.get(script)
@@ -102,7 +107,7 @@ class FakeConversation:
             return ()
         answer = self.host.answer("hold", self.call, self.listen)
         if answer.exit_code:
-            raise failure(self.host.name, "hold", answer)
+            raise script_failure(self.host, "hold", answer)
         assert end == "ready"
         return answer.lines
 
@@ -110,7 +115,12 @@ class FakeConversation:
         self.host.transcript.append(f"hold: {line}")
         self.order = line
 
+    def lines(self) -> Iterator[str]:
+        yield from self.host.answer(self.call.words[0], self.call, self.listen).lines
+
     def finish(self) -> Answer:
+        if not self.order:
+            return self.host.answer(self.call.words[0], self.call, self.listen)
         return self.host.answer(f"hold {self.order.split()[0]}", Call((self.order,), {}), self.listen)
 
 
@@ -137,7 +147,6 @@ class FakeProgress:
 class FakeConsole:
     """A console that remembers; `everything` is all that a person, or their log, could have seen."""
 
-    verbose: bool = False
     said: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
@@ -153,7 +162,7 @@ class FakeConsole:
         self.warned.append(text)
 
     @contextmanager
-    def progress(self, what: str, total: int | None = None) -> Iterator[Progress]:
+    def progress(self, what: str) -> Iterator[Progress]:
         self.shown.append(FakeProgress(what))
         yield self.shown[-1]
 
@@ -177,6 +186,7 @@ class FakeDocker:
     failing: Mapping[str, Answer] = field(default_factory=dict)
     """An answer for a verb (`build`, `save`) in the place of the real one."""
     pull: Callable[[tuple[str, ...]], Answer] | None = None
+    stopped: bool = False
 
     def __post_init__(self) -> None:
         for base in ("node:lts-alpine", "nginx:alpine", "postgres:15-alpine"):
@@ -185,13 +195,15 @@ class FakeDocker:
     def has(self, program: str) -> bool:
         return program in self.programs
 
+    def stop(self) -> None:
+        self.stopped = True
+
     def run(
         self,
         command: Sequence[str],
         *,
         accept: Sequence[int] = (0,),
         listen: Listener | None = None,
-        directory: Path | None = None,
     ) -> Answer:
         words = tuple(command)
         self.transcript.append(words)
@@ -233,7 +245,7 @@ class FakeDocker:
 
     def _shown(self, tag: str) -> dict[str, object]:
         image = self.images[tag]
-        return image | {"RepoTags": [name for name, each in self.images.items() if each is image]}
+        return image | {"RepoTags": [name for name, each in list(self.images.items()) if each is image]}
 
     def _build(self, words: tuple[str, ...]) -> Answer:
         context, tag = Path(words[-1]), words[words.index("-t") + 1]

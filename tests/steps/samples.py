@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tasks.core.facts import SERVICES, HostFacts, parse_facts
+from tasks.core.identity import KEYS
 from tasks.core.images import DockerImage
 from tasks.core.releases import PLATFORM, Build, ReleaseFiles, release_facts
-from tasks.core.settings import Settings, load_settings
+from tasks.core.settings import Settings, load_settings, release_environment
 
 APP = "community-tracker"
 RELEASE = "20261123T154500Z-1a2b3c4"
@@ -69,10 +70,15 @@ class HostState:
         plain = {
             "schema": "1", "user": "deployer", "uid": "1000", "privilege": "sudo", "arch": "x86_64", "init": "systemd",
             "clock": "", "docker.version": "26.1.5", "docker.error": "", "docker.root": "/var/lib/docker",
-            "docker.store": "overlay2", "docker.rootless": "no", "compose.version": "2.40.3", "path": "missing",
+            "docker.store": "overlay2", "docker.rootless": "no",
+            "docker.installed": "yes", "docker.group": "no", "compose.version": "2.40.3", "path": "missing",
             "path.writable": "yes", "link": "none", "lock": "free",
         } | dict(self.values)  # fmt: skip
-        disks = () if any(line.startswith("disk=") for line in self.repeated) else ("disk=/ 40000000 2000000",)
+        disks = (
+            ()
+            if any(line.startswith("disk=") for line in self.repeated)
+            else ("disk=deployment,log,docker,data / 40000000 2000000",)
+        )
         ports = () if any(line.startswith("port=") for line in self.repeated) else ("port=80 free",)
         system = tuple(f"os_release={line}" for line in self.os_release)
         return (*(f"{key}={value}" for key, value in plain.items()), *system, *disks, *ports, *self.repeated)
@@ -110,6 +116,12 @@ def serving(files: ReleaseFiles, release: str = RELEASE, *, slot: str = "blue") 
     values = {"link": slot, "active.release": release, "active.slot": slot, "active.previous": ""}
     lines = [*images, *platform, *slots, release_line(release, "active", files), *known, "port=80 own"]
     return HostState(values=values, repeated=tuple(lines))
+
+
+def identity_lines(settings: Settings) -> list[str]:
+    """The host's file `identity`, as the first activation with these settings wrote it."""
+    values = release_environment(settings)
+    return ["identity.schema=1", *(f"identity.{line}={values[key]}" for line, key in KEYS.items())]
 
 
 def release_line(release: str, status: str, files: ReleaseFiles | None = None) -> str:

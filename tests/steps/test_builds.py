@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.builds import build, last_build, needed_build
+from tasks.builds import build
 from tasks.core.errors import BuildFailed, UnsupportedHost, UsageError
 from tasks.core.protocols import Answer
 from tasks.deployment import plan
+from tasks.last_build import last_build, needed_build
 from tests.steps.conftest import World, copy_tree, told
 from tests.steps.fakes import FakeDocker
 from tests.steps.samples import HostState, image_line
@@ -17,8 +18,13 @@ from tests.steps.samples import HostState, image_line
 SERVICES = ["database", "edge", "backend", "frontend"]
 
 
+def builds_asked_for(world: World) -> dict[str, tuple[str, ...]]:
+    builds = [words for words in world.docker.transcript if words[1] == "build"]
+    return {words[-1].rpartition("/")[2].partition("-")[0]: words for words in builds}
+
+
 def built(world: World) -> list[str]:
-    return [str(words[-1]).rpartition("/")[2] for words in world.docker.transcript if words[1] == "build"]
+    return list(builds_asked_for(world))
 
 
 def test_four_images_are_built_named_by_content_and_remembered(world: World) -> None:
@@ -45,7 +51,7 @@ def test_each_image_takes_these_steps_in_order(world: World) -> None:
     for service in SERVICES:
         mine = [words for words in world.docker.transcript if any(f"/{service}:" in word for word in words)]
         verbs = [words[1] for words in mine if words[1] != "image"]
-        assert verbs == ["build", "save", "tag", "rmi"]
+        assert verbs == ["build", "save", "tag", "rmi", "tag"], "the last is the release's name"
 
 
 def test_a_second_build_is_already_so(world: World) -> None:
@@ -57,6 +63,17 @@ def test_a_second_build_is_already_so(world: World) -> None:
     assert (again.changed, again.summary) == (False, f"already so: {first.data['release']}")
     assert built(world) == []
     assert (world.root / ".deploy" / "last-build.json").read_bytes() == written
+
+
+def test_each_image_has_the_release_s_name_also_when_all_was_there(world: World) -> None:
+    build(world.work)
+    made = last_build(world.root)
+    assert made is not None
+    for image in made.images.values():
+        assert world.docker.images[image.release_tag(made.release)] == world.docker.images[image.content_name]
+        del world.docker.images[image.release_tag(made.release)]
+    build(world.work)
+    assert all(image.release_tag(made.release) in world.docker.images for image in made.images.values())
 
 
 def test_a_changed_frontend_builds_one_image(world: World, tmp_path: Path, application: Path) -> None:
@@ -146,8 +163,7 @@ def test_a_remote_build_is_refused_as_long_as_there_is_none(world: World) -> Non
 
 def test_identity_goes_to_backend_and_database_only(world: World) -> None:
     build(world.work)
-    builds = {str(words[-1]).rpartition("/")[2]: words for words in world.docker.transcript if words[1] == "build"}
-    having = {service for service, words in builds.items() if "API_USER_UID=1001" in words}
+    having = {service for service, words in builds_asked_for(world).items() if "API_USER_UID=1001" in words}
     assert having == {"backend", "database"}
 
 

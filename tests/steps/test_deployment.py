@@ -4,27 +4,27 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks.builds import last_build
+from tasks.core.activation import url
 from tasks.core.errors import (
     ActivationFailed,
-    ApplicationError,
     HostFailed,
     HostNotReady,
+    IdentityChanged,
     Locked,
     RuntimeMissing,
     SettingsError,
     UnsupportedHost,
 )
 from tasks.core.protocols import Answer, Outcome
-from tasks.deployment import deploy, plan, url
+from tasks.deployment import deploy, plan
+from tasks.last_build import last_build
 from tests.steps.conftest import World, activated, failed, loads, told
 from tests.steps.fakes import Call, files_in
-from tests.steps.samples import SECRET, HostState, release_line, serving
+from tests.steps.samples import SECRET, HostState, identity_lines, make_settings, release_line, serving
 
 OLD = "20260101T000000Z-abc1234"
 
@@ -112,10 +112,10 @@ def test_a_failed_activation_says_why_and_what_still_serves(world: World) -> Non
         deploy(world.host, world.work)
     error = caught.value
     assert error.exit_code == 1
-    assert "did not come up on web1: backend is unhealthy: exit code 1" in error.what
+    assert "did not come up on web1 (step health, service backend): its container ended with exit code 1" in error.what
     assert "Error: cannot find module" in error.detail
-    assert f"{OLD} still serves" in error.remedy
-    assert "fab -H web1 logs --service deploy" in error.remedy, "`logs deploy` would deploy"
+    assert error.now == f"{OLD} still serves from slot blue"
+    assert "fab -H deployer@web1:2222 explain shows this again" in error.remedy
     assert "/var/log/community-tracker/y.log" in error.remedy
     assert world.host.lock_given_back == 1
     assert world.is_secret_kept()
@@ -127,14 +127,15 @@ def test_a_failed_first_activation_says_that_nothing_served(world: World) -> Non
     world.answers(hold_activate=failed(release))
     with pytest.raises(ActivationFailed, match="did not come up") as caught:
         deploy(world.host, world.work)
-    assert "nothing served before" in caught.value.remedy
+    assert caught.value.now == "nothing serves; the database, its data and the volumes are kept"
 
 
 def test_an_activation_that_was_cut_off_is_not_a_success(world: World) -> None:
     deployable(world, HostState())
     world.answers(hold_activate=Answer(0, ()))
-    with pytest.raises(ActivationFailed, match="cut off"):
+    with pytest.raises(ActivationFailed, match="cut off") as caught:
         deploy(world.host, world.work)
+    assert "not known" in caught.value.now
 
 
 def test_a_failed_release_is_tried_again_under_its_name(world: World) -> None:
@@ -150,11 +151,15 @@ def test_a_failed_release_is_tried_again_under_its_name(world: World) -> None:
 
 def test_a_changed_setting_takes_a_new_name_that_is_remembered(world: World) -> None:
     files = world.files()
-    state = serving(files, world.built().release)
+    old = world.built().release
+    state = serving(files, old)
     world.set(HTTP_PORT="8080")
     world.answers(facts=told(state), hold=told(state), receive=Answer(0), tag=Answer(0))
-    world.answers(hold_activate=lambda call: activated(call.words[0].split()[1], "green"))
+    world.answers(hold_activate=lambda call: activated(call.words[0].split()[1], "green", old))
     outcome = deploy(world.host, world.work)
+    assert world.console.said[-1] == (
+        "  look: fab -H deployer@web1:2222 status; back: fab -H deployer@web1:2222 rollback"
+    )
     build = last_build(world.root)
     assert build is not None
     assert outcome.data is not None
@@ -162,7 +167,7 @@ def test_a_changed_setting_takes_a_new_name_that_is_remembered(world: World) -> 
     assert "  settings: HTTP_PORT" in world.console.said
 
 
-LOCKED = Answer(4, ("holder=anna@laptop deploy since 12:00",), ("locked",))
+LOCKED = Answer(4, ("holder=anna@laptop deploy since 12:00",), ("error: locked: another task", "  next: wait until"))
 
 
 def test_another_deployment_at_work(world: World) -> None:
@@ -172,6 +177,7 @@ def test_another_deployment_at_work(world: World) -> None:
         deploy(world.host, world.work)
     assert caught.value.exit_code == 4
     assert "--wait" in caught.value.remedy
+    assert not any("locked" in line for line in world.console.said), "it is the last message"
     assert world.host.transcript == ["facts", "hold deploy"]
 
 
@@ -184,6 +190,8 @@ def test_waiting_for_another_deployment(world: World, monkeypatch: pytest.Monkey
         "facts", *["hold deploy"] * 3, "load", f"receive {release}", f"hold: activate {release}",
     ]  # fmt: skip
     assert world.host.lock_given_back == 3
+    waiting = "web1 is locked by anna@laptop deploy since 12:00: waiting, 60 s at most"
+    assert world.console.said.count(waiting) == 1
 
 
 def test_waiting_in_vain(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +221,8 @@ def test_the_holder_hears_from_us_and_gets_its_order_alone(world: World, monkeyp
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"docker_version": ""}, "no Docker engine"), ({"compose_version": "1.29.2"}, "1.29.2 found, 2.20.0 required"),
+    [({"docker_version": "", "privilege": "docker"}, "no Docker engine"),
+     ({"compose_version": "1.29.2"}, "1.29.2 found, 2.20.0 required"),
      ({"docker_rootless": "yes"}, "rootless")],
 )  # fmt: skip
 def test_an_unfit_host_is_refused_before_a_build(world: World, changes: dict[str, str], what: str) -> None:
@@ -222,6 +231,7 @@ def test_an_unfit_host_is_refused_before_a_build(world: World, changes: dict[str
         deploy(world.host, world.work)
     assert caught.value.exit_code == 3
     assert what in str(caught.value)
+    assert "fab -H HOST" not in str(caught.value)
     assert world.host.transcript == ["facts"]
     assert world.docker.verbs == ["info"]
 
@@ -239,6 +249,34 @@ def test_a_host_that_is_not_ready_is_refused_before_a_build(world: World, state:
     assert what in str(caught.value)
     assert "permission denied" not in str(caught.value)
     assert world.host.transcript == ["facts"]
+
+
+@pytest.mark.parametrize("step", [deploy, plan])
+def test_another_identity_is_refused_before_a_build(world: World, step: Callable[..., Outcome]) -> None:
+    world.answers(facts=told(serving(world.files(), OLD).having(*identity_lines(world.settings))))
+    world.docker.images.clear()
+    world.set(POSTGRES_DB="tracker", API_USER_UID="2001")
+    with pytest.raises(IdentityChanged, match="the database on web1 has another identity") as caught:
+        step(world.host, world.work)
+    error = caught.value
+    assert error.exit_code == 2
+    assert error.detail == (
+        "POSTGRES_DB (command line): the host has community_tracker, asked for is tracker\n"
+        "API_USER_UID (command line): the host has 1001, asked for is 2001"
+    )
+    assert "set it back (POSTGRES_DB=community_tracker, API_USER_UID=1001)" in error.remedy
+    assert "fab -H deployer@web1:2222 down --volumes --yes" in error.remedy
+    assert world.host.transcript == ["facts"]
+    assert world.docker.verbs == ["info"]
+
+
+def test_an_identity_that_came_meanwhile_is_refused_under_the_lock(world: World) -> None:
+    deployable(world, HostState())
+    others = identity_lines(make_settings(world.root, POSTGRES_DB="tracker"))
+    world.answers(hold=told(HostState().having(*others)))
+    with pytest.raises(IdentityChanged):
+        deploy(world.host, world.work)
+    assert world.host.transcript == ["facts", "hold deploy"]
 
 
 def test_without_a_runtime_the_host_is_not_contacted(world: World) -> None:
@@ -268,7 +306,7 @@ def test_sources_that_cannot_be_built_are_refused_before_the_host_is_contacted(
     assert "APP_SOURCE" in settings.value.detail
     (tmp_path / "empty").mkdir()
     world.set(APP_SOURCE=str(tmp_path / "empty"))
-    with pytest.raises(ApplicationError) as application:
+    with pytest.raises(SettingsError, match="in the application's sources") as application:
         step(world.host, world.work)
     assert "web-frontend" in application.value.detail
     assert "docs/application.md" in application.value.remedy
@@ -318,8 +356,9 @@ def test_urls(world: World, overrides: dict[str, str], address: str, text: str) 
     assert url(world.settings, address) == text
 
 
-def test_verbose_shows_what_the_host_says(world: World) -> None:
+def test_what_the_host_says_while_it_receives_is_for_verbose_mode(world: World) -> None:
     deployable(world, HostState())
-    world.console = replace(world.console, verbose=True)
+    world.answers(receive=Answer(0, (), ("files are complete",)))
     deploy(world.host, world.work)
+    assert "files are complete" in world.console.details
     assert "release serving" in world.console.said

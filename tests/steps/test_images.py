@@ -1,12 +1,13 @@
 """`ship-images`: only what the host lacks, verified there, sent whole when it does not verify."""
 
 import gzip
+import os
 import re
 
 import pytest
 import zstandard
 
-from tasks.core.errors import DeployError, HostFailed, ShipFailed, UnsupportedHost, UsageError
+from tasks.core.errors import DeployError, HostFailed, HostNotReady, ShipFailed, UnsupportedHost, UsageError
 from tasks.core.protocols import Answer
 from tasks.core.releases import Build
 from tasks.images import ship_images
@@ -44,7 +45,7 @@ def test_all_that_a_new_host_lacks_goes_in_one_archive(world: World) -> None:
     assert ordered(load) == SERVICES
     assert layers(build, *SERVICES) <= blobs(load.data)
     saves = [words for words in world.docker.transcript if words[1] == "save"]
-    assert saves == [("docker", "save", *(build.images[name].incoming for name in SERVICES))]
+    assert saves == [("docker", "save", *(build.images[name].incoming(f"{os.getpid():x}") for name in SERVICES))]
     assert re.fullmatch(r"web1: sent database, edge, backend, frontend \([0-9.]+ k?B\)", outcome.summary)
     assert outcome.data == {"sent": SERVICES, "bytes": len(load.data)}
     assert world.console.shown[-1].done == len(load.data)
@@ -164,9 +165,11 @@ def test_without_a_build(world: World) -> None:
 
 def test_too_little_disk_is_refused_before_anything_is_sent(world: World) -> None:
     world.built()
-    world.answers(hold=told(HostState().having("disk=/ 90000000 1", "disk=/var/lib/docker 100000 1")), load=loads())
+    world.answers(
+        hold=told(HostState().having("disk=log / 90000000 1", "disk=docker /var/lib/docker 100000 90000")), load=loads()
+    )
     with pytest.raises(
-        ShipFailed, match=r"too little disk on web1: /var/lib/docker needs 176\.0 MB, 102\.4 MB are free"
+        HostNotReady, match=r"web1: /var/lib/docker needs 176\.0 MB \(images\), 102\.4 MB are free; nothing was sent"
     ):
         ship_images(world.host, world.work)
     assert world.host.transcript == ["hold ship-images"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import ConnectionFailed, RuntimeMissing, UnsupportedHost, UsageError
+from tasks.core.errors import ConnectionFailed, NothingDeployed, RuntimeMissing, UnsupportedHost, UsageError
 from tasks.core.os_release import SUPPORTED
 from tasks.core.protocols import Answer
 from tasks.doctor import doctor
@@ -62,7 +62,7 @@ def test_each_failing_line_has_its_remedy_and_the_others_are_still_looked_at(wor
     (tmp_path / "empty").mkdir()
     world.set(APP_SOURCE=str(tmp_path / "empty"))
     world.docker.programs = ()
-    state = HostState().but(clock=now(), docker_version="19.3").having("port=80 taken nginx", "disk=/ 1000 1000")
+    state = HostState().but(clock=now(), docker_version="19.3").having("port=80 taken nginx", "disk=docker / 1000 1000")
     world.answers(facts=told(state))
     outcome = doctor(world.host, world.work)
     failing = [line for line in world.console.said if line.startswith("FAIL")]
@@ -85,7 +85,18 @@ def test_a_host_that_cannot_be_reached_comes_after_what_is_wrong_here(world: Wor
     world.answers(facts=refused)
     with pytest.raises(ConnectionFailed, match="web1"):
         doctor(world.host, world.work)
-    assert [line.split()[1] for line in world.console.said] == ["application", "container"]
+    assert [line.split()[1] for line in world.console.said] == ["application", "container", "base"]
+
+
+def test_base_images_that_are_not_here_are_named_with_their_setting_and_not_pulled(world: World) -> None:
+    world.answers(facts=told(HostState().but(clock=now())))
+    del world.docker.images["nginx:alpine"]
+    outcome = doctor(world.host, world.work)
+    (line,) = [line for line in world.console.said if "base images" in line]
+    assert line.startswith("ok  ")
+    assert line.endswith("the next build pulls: nginx:alpine (NGINX_IMAGE)")
+    assert outcome.exit_code == 0
+    assert "pull" not in world.docker.verbs
 
 
 # --- logs ---
@@ -93,17 +104,17 @@ def test_a_host_that_cannot_be_reached_comes_after_what_is_wrong_here(world: Wor
 
 def test_logs_are_shown_as_they_are(world: World) -> None:
     world.answers(logs=Answer(0, ('backend-1  | {"level":"info"}', "  indented"), ("from the host",)))
-    outcome = logs(world.host, world.work, service="backend", lines=7)
-    assert world.host.transcript == ["logs backend 7"]
+    outcome = logs(world.host, world.work, service="backend", tail="7")
+    assert world.host.transcript == ["logs backend 7 "]
     assert world.console.said == ['backend-1  | {"level":"info"}', "  indented"]
     assert outcome.summary == ""
     assert outcome.data == {"lines": world.console.said}
 
 
 def test_logs_of_everything_are_the_default(world: World) -> None:
-    world.answers(logs=Answer(0))
+    world.answers(logs=Answer(0, ("edge | started",)))
     logs(world.host, world.work)
-    assert world.host.transcript == ["logs all 100"]
+    assert world.host.transcript == ["logs all  "]
 
 
 @pytest.mark.parametrize("service", ["backends", "", "$(id)"])
@@ -112,6 +123,64 @@ def test_logs_of_a_stranger_are_refused_here(world: World, service: str) -> None
         logs(world.host, world.work, service=service)
     assert "deploy" in caught.value.remedy
     assert world.host.transcript == []
+
+
+@pytest.mark.parametrize("service", ["all", "backend", "deploy"])
+def test_logs_of_an_empty_host_are_told_as_the_host_does(world: World, service: str) -> None:
+    world.answers(logs=Answer(1, (), ("nothing of that is here", "  next: fab -H HOST deploy")))
+    with pytest.raises(NothingDeployed) as caught:
+        logs(world.host, world.work, service=service)
+    assert caught.value.exit_code == 1
+    assert str(caught.value) == "web1: nothing of that is here\n  next: fab -H deployer@web1:2222 deploy"
+
+
+def test_logs_that_fail_otherwise_show_what_the_host_said(world: World) -> None:
+    world.answers(logs=Answer(1, (), ("tail: no space left",)))
+    with pytest.raises(NothingDeployed, match="no logs of edge") as caught:
+        logs(world.host, world.work, service="edge")
+    assert caught.value.detail == "tail: no space left"
+    assert "fab -H deployer@web1:2222 status" in caught.value.remedy
+
+
+def test_a_service_that_has_written_nothing_is_no_failure(world: World) -> None:
+    world.answers(logs=Answer(0))
+    outcome = logs(world.host, world.work, service="edge")
+    assert (outcome.summary, outcome.exit_code) == ("web1: edge has written nothing", 0)
+
+
+@pytest.mark.parametrize("tail", ["-1", "ten", "1;id", "\u0661"])
+def test_what_is_no_number_of_lines(world: World, tail: str) -> None:
+    with pytest.raises(UsageError, match=r"--tail .* is not a number"):
+        logs(world.host, world.work, tail=tail)
+    assert world.host.transcript == []
+
+
+@pytest.mark.parametrize("since", ["yesterday", "10", "10d", "-5m", "2026-13", "$(id)"])
+def test_what_is_no_time(world: World, since: str) -> None:
+    with pytest.raises(UsageError, match=r"--since .* is not a time") as caught:
+        logs(world.host, world.work, since=since)
+    assert "10m" in caught.value.remedy
+    assert world.host.transcript == []
+
+
+def test_a_deployment_s_log_has_no_since(world: World) -> None:
+    with pytest.raises(UsageError, match="--since is for services"):
+        logs(world.host, world.work, service="deploy", since="10m")
+
+
+@pytest.mark.parametrize("since", ["10m", "1h30m", "2026-01-31", "2026-01-31T12:00:00Z", "2026-01-31T12:00+01:00"])
+def test_since_goes_to_the_host(world: World, since: str) -> None:
+    world.answers(logs=Answer(0, ("edge | started",)))
+    logs(world.host, world.work, since=since)
+    assert world.host.transcript == [f"logs all  {since}"]
+
+
+def test_following_shows_lines_as_they_come_and_says_why_it_ended(world: World) -> None:
+    world.answers(logs=Answer(1, ("blue/backend | one",), ("Docker does not answer", "  next: fab -H HOST doctor")))
+    with pytest.raises(NothingDeployed, match="Docker does not answer"):
+        logs(world.host, world.work, follow=True)
+    assert world.host.transcript == ["logs all   follow"]
+    assert world.console.said == ["blue/backend | one"]
 
 
 # --- detect-runtime ---

@@ -146,6 +146,11 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "move the rest into `build` or `migrate`",
     ),
     "start through npm": (backend_scripts(start="npm run serve"), "goes through npm", "the server's own command"),
+    "prisma's configuration imports what is not locked": (
+        write("backend-api/prisma.config.ts", "import 'dotenv/config'\nimport { defineConfig } from 'prisma/config'\n"),
+        "backend-api/prisma.config.ts imports dotenv, which the lock file does not have",
+        "`npm install dotenv`",
+    ),
     "prestart": (backend_scripts(prestart="true"), "has a `prestart` script", "move what it does into"),
     "postmigrate": (backend_scripts(postmigrate="true"), "has a `postmigrate` script", "move what it does into"),
     "no schema": (remove("backend-api/prisma/schema.prisma"), "prisma/schema.prisma is missing", "npx prisma init"),
@@ -350,3 +355,34 @@ def test_the_documentation_quotes_every_message(tmp_path: Path) -> None:
         messages += check_application(source)
     assert [text for text in quoted if not any(text in message for message in messages)] == []
     assert [message for message in messages if not any(text in message for text in quoted)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import path from 'node:path'", "import path from 'path'", "import x from './x.js'", "import x from '../x'",
+        "import type { Config } from 'left-out'", "// import x from 'left-out'", "import x from '#alias'",
+        "import x from '@/alias'", "import x from '~/alias'", "import x from 'prisma/deep/path.js'",
+        "import {\n  defineConfig,\n} from 'prisma/config'", "const { defineConfig } = require('prisma/config')",
+        "  const x = require('optional')", "export default { text: `import x from 'left-out'` }",
+        "import x from 'Not A Package'", "import x from 'https://example.org/x.js'",
+    ],
+)  # fmt: skip
+def test_an_import_that_raises_no_alarm(app: Path, line: str) -> None:
+    (app / "backend-api/prisma.config.ts").write_text(line + "\n")
+    assert check_application(app) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import x from '@scope/absent'", "import '@scope/absent/register'",
+        "import {\n  a,\n  b as c\n} from '@scope/absent'",
+        "import * as x from '@scope/absent'", "const { x } = require('@scope/absent')", 'import x from "@scope/absent"',
+    ],
+)  # fmt: skip
+def test_an_import_that_is_not_locked(app: Path, line: str) -> None:
+    (app / "backend-api/schema-engine").mkdir()
+    (app / "backend-api/schema-engine/engine.mjs").write_text(line + "\n")
+    (message,) = check_application(app)
+    assert "backend-api/schema-engine/engine.mjs imports @scope/absent, which" in message

@@ -8,13 +8,11 @@ import socket
 import paramiko
 import pytest
 from fabric import Config, Connection
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tasks.binding.connection_errors import explain
 from tasks.binding.host_keys import UnknownHostKey, fingerprint
-from tasks.binding.ssh import SshHost, explain, failure
-from tasks.core.errors import ConnectionFailed, DeployError, HostFailed, Locked
-from tasks.core.protocols import Answer
+from tasks.binding.ssh import SshHost
+from tasks.core.errors import ConnectionFailed
 
 KEY, OTHER = paramiko.ECDSAKey.generate(), paramiko.ECDSAKey.generate()
 
@@ -48,21 +46,22 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "reason", "remedy"), CASES)
 def test_every_error_has_a_reason_in_the_user_s_words(error: BaseException, reason: str, remedy: str) -> None:
-    why, then = explain(error)
-    assert reason in why
-    assert remedy in then
-    assert "\n" not in why
+    found = explain(error)
+    assert reason in found.why
+    assert remedy in found.remedy
+    assert "\n" not in found.why
 
 
 def test_a_changed_key_shows_the_key_that_it_shows_now() -> None:
-    why, then = explain(paramiko.BadHostKeyException("[web1]:2222", KEY, OTHER))
-    assert fingerprint(KEY) in why
-    assert "'[web1]:2222'" in then, "a shell would take the brackets for a pattern"
+    found = explain(paramiko.BadHostKeyException("[web1]:2222", KEY, OTHER))
+    assert fingerprint(KEY) in found.why
+    assert "'[web1]:2222'" in found.remedy, "a shell would take the brackets for a pattern"
 
 
 def test_an_unknown_key_on_another_port_is_scanned_there() -> None:
-    _, then = explain(UnknownHostKey("[web1]:2222", KEY))
-    assert "ssh-keyscan -p 2222 web1 " in then
+    found = explain(UnknownHostKey("[web1]:2222", KEY))
+    assert fingerprint(KEY) in found.why
+    assert "ssh-keyscan -p 2222 web1 " in found.remedy
 
 
 def test_fingerprints_are_openssh_s() -> None:
@@ -91,7 +90,7 @@ def test_a_failed_connection_names_host_user_port_reason_and_the_next_command(er
         host(error).run("facts", parameters={})
     assert caught.value.exit_code == 1
     assert caught.value.what.startswith("cannot connect to web1 (deployer@web1:2222): ")
-    assert caught.value.what.endswith(explain(error)[0])
+    assert caught.value.what.endswith(explain(error).why)
     assert "ssh -v -p 2222 deployer@web1" in caught.value.remedy
     assert "Nothing was changed" in caught.value.remedy
     assert caught.value.__cause__ is error
@@ -102,42 +101,3 @@ def test_no_round_trip_is_counted_for_a_host_that_was_not_reached() -> None:
     with pytest.raises(ConnectionFailed), refused.converse("hold", "deploy", parameters={}):
         pass
     assert refused.round_trips == 0
-
-
-# --- what a script ended with ---
-
-
-@pytest.mark.parametrize(
-    ("code", "kind", "exit_code"),
-    [(1, HostFailed, 1), (2, HostFailed, 2), (3, HostFailed, 3), (4, Locked, 4), (5, HostFailed, 1),
-     (127, HostFailed, 1), (255, HostFailed, 1)],
-)  # fmt: skip
-def test_exit_codes_of_scripts(code: int, kind: type[DeployError], exit_code: int) -> None:
-    error = failure("web1", "receive", Answer(code, ("differs=.env",), ("talk one", "talk two")))
-    assert type(error) is kind
-    assert error.exit_code == exit_code
-    assert "web1" in str(error)
-    if kind is HostFailed:
-        assert f"exit code {code}" in error.what
-        assert "receive" in error.what
-        assert error.detail == "talk one\ntalk two"
-
-
-def test_a_script_that_said_nothing_shows_its_lines() -> None:
-    assert failure("web1", "load", Answer(1, ("mismatch=edge",))).detail == "mismatch=edge"
-
-
-@pytest.mark.parametrize("lines", [("holder=anna@laptop deploy",), ("x=1", "holder=anna@laptop deploy")])
-def test_a_lock_names_its_holder(lines: tuple[str, ...]) -> None:
-    error = failure("web1", "hold", Answer(4, lines, ("locked",)))
-    assert "anna@laptop deploy" in str(error)
-    assert "somebody else" in str(failure("web1", "hold", Answer(4)))
-
-
-@given(st.lists(st.tuples(st.sampled_from(["a", "b", "ab"]), st.text(st.characters(exclude_characters="\n")))))
-def test_answers_are_read_by_key(pairs: list[tuple[str, str]]) -> None:
-    answer = Answer(0, tuple(f"{key}={value}" for key, value in pairs))
-    for key in ("a", "b", "ab"):
-        expected = tuple(value for name, value in pairs if name == key)
-        assert answer.values(key) == expected
-        assert answer.value(key, "none") == (expected[-1] if expected else "none")

@@ -29,8 +29,7 @@ def test_it_is_the_scripts_in_order() -> None:
 
 @pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash", "--posix"]], ids=lambda words: words[0])
 def test_shells_can_read_it(shell: list[str]) -> None:
-    if not shutil.which(shell[0]):
-        pytest.skip(f"no {shell[0]} here")
+    assert shutil.which(shell[0]), f"no {shell[0]} here: scripts/test installs it"
     done = subprocess.run([*shell, "-n"], input=host_bundle(ROOT), text=True, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

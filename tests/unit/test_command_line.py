@@ -105,9 +105,7 @@ def test_the_list_has_every_task_with_its_first_line_and_nothing_else(trial: Tri
 
 
 def test_what_reads_or_changes_a_host_takes_one() -> None:
-    here = {"init", "check-config", "detect-runtime", "build", "bundle", "write-wrapper", "check-wrapper"}
-    assert not here & set(ON_HOST)
-    assert set(NAMES) - set(ON_HOST) <= here
+    assert set(NAMES) - set(ON_HOST) == {"init", "check-config", "detect-runtime", "build"}
 
 
 def test_the_list_needs_no_settings_and_no_slow_library(trial: Trial) -> None:
@@ -130,9 +128,13 @@ def test_help_explains_every_option(trial: Trial, name: str) -> None:
 # --- usage ---
 
 
+REQUIRED = {"resolve-migration": ("20260101_init",), "exec": ("backend",)}
+"""What a task cannot do without, after its name."""
+
+
 @pytest.mark.parametrize("name", ON_HOST)
 def test_a_host_task_without_a_host_shows_the_command_to_type(trial: Trial, name: str) -> None:
-    done = trial.fab(name)
+    done = trial.fab(name, *REQUIRED.get(name, ()))
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"error: {name} works on a host, and none was named\n  next: type: fab -H HOST {name}\n"
@@ -174,6 +176,45 @@ def test_a_set_that_is_no_setting(trial: Trial) -> None:
     done = trial.fab("check-config", "--set", "HTTP_PROT=9090")
     assert done.returncode == 2
     assert "HTTP_PORT" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "remedy"),
+    [
+        (["deplyo"], "there is no task deplyo", "did you mean deploy? fab --list shows every task"),
+        (["-H", "web1", "zzz"], "there is no task zzz", "fab --list shows every task"),
+        (["--help", "stauts"], "there is no task stauts", "did you mean status? fab --list shows every task"),
+        (["deploy", "--wiat", "3"], "deploy has no option --wiat", "did you mean --wait? fab --help deploy shows"),
+        (["--jsn", "status"], "fab has no option --jsn", "fab --list shows every task"),
+        (["logs", "--service"], "--service of logs needs a value", "fab --help logs shows its options"),
+        (["deploy", "--wait", "long"], '--wait: "long" cannot be used; accepted: a whole number', "fab --help"),
+        (
+            ["up", "--release", "../x"],
+            '--release of up: "../x" cannot be used; accepted: letters',
+            "fab --help up shows",
+        ),
+        (["-H", "web1:ssh", "status"], "-H web1:ssh: 'ssh' is not a port", "type: fab -H user@host:port"),
+        (["-H", "root@[::1]", "status"], "-H root@[::1]: an IPv6 address is written without brackets", "~/.ssh/config"),
+        (["-H", "a\nb", "status"], "-H 'a\\nb': not the name of a host", "type: fab -H user@host:port"),
+        (["-H", "deployer@", "status"], "-H deployer@ names no host", "type: fab -H user@host:port"),
+    ],
+)
+def test_what_cannot_be_read_is_a_refusal_with_the_nearest_name(
+    trial: Trial, words: list[str], said: str, remedy: str
+) -> None:
+    done = trial.fab(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}")
+    assert remedy in done.stderr
+    assert len(done.stderr.splitlines()) == 2, done.stderr
+
+
+def test_an_unknown_task_is_json_too(trial: Trial) -> None:
+    done = trial.fab("deplyo", "--json")
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert (told["error"], told["exit_code"]) == ("there is no task deplyo", 2)
+    assert "did you mean deploy?" in told["next"]
 
 
 # --- settings ---
@@ -231,6 +272,127 @@ def test_a_host_s_own_file_counts_for_that_host(trial: Trial) -> None:
         assert json.loads(done.stdout)["settings"]["network"]["HTTP_PORT"]["value"] == port
 
 
+def test_all_hosts_settings_are_read_before_the_first_contact(
+    trial: Trial, silent_host: tuple[str, socket.socket]
+) -> None:
+    target, listener = silent_host
+    trial.write("KEEP_RELEASES=many\n", ".env.127.0.0.1")
+    trial.write("HTTP_PORT=abc\n", ".env.web2")
+    done = trial.fab("-H", f"{target},deployer@web2:2222,web3", "status", "deploy", "--set", "DRAIN_SECONDS=long")
+    assert (done.returncode, done.stdout) == (2, "")
+    for part in (
+        "KEEP_RELEASES (.env.127.0.0.1:1)", "HTTP_PORT (.env.web2:1)", "DRAIN_SECONDS (command line)",
+        "3 faults in the settings; nothing was contacted",
+    ):  # fmt: skip
+        assert done.stderr.count(part) == 1, done.stderr
+    assert "not touched" not in done.stderr
+    assert not was_contacted(listener)
+
+
+def test_a_fault_that_only_one_host_has_is_said_to_be_its_own(trial: Trial) -> None:
+    trial.write("HTTP_PORT=8080\nHTTPS_PORT=9090\n")
+    trial.write("HTTP_PORT=9090\n", ".env.web2")
+    done = trial.fab("-H", "127.0.0.1:1,web2", "status")
+    assert done.returncode == 2
+    assert "HTTPS_PORT (.env:2, for web2): is the same port" in done.stderr
+
+
+def test_a_host_without_settings_among_others_is_one_of_the_faults(
+    trial: Trial, silent_host: tuple[str, socket.socket]
+) -> None:
+    target, listener = silent_host
+    (trial.root / ".env").unlink()
+    trial.write("HTTP_PORT=abc\n", ".env.127.0.0.1")
+    done = trial.fab("-H", f"{target},web2", "deploy")
+    assert done.returncode == 2
+    assert "HTTP_PORT (.env.127.0.0.1:1)" in done.stderr
+    assert "-H web2: there is no settings file: no .env and no .env.web2" in done.stderr
+    assert not was_contacted(listener)
+
+
+def test_a_line_may_make_the_settings_that_it_goes_on_with(trial: Trial) -> None:
+    (trial.root / ".env").unlink()
+    done = trial.fab("init", "detect-runtime", PATH="/nowhere")
+    assert "docker or finch is not in PATH" in done.stderr, "the settings that init wrote were read"
+
+
+@pytest.mark.parametrize("name", [step.__name__.replace("_", "-") for step in tasks.FROM_SOURCES])
+def test_what_carries_the_sources_on_checks_what_check_config_does(
+    trial: Trial, tmp_path: Path, silent_host: tuple[str, socket.socket], name: str
+) -> None:
+    target, listener = silent_host
+    for settings, parts in {
+        "HTTP_PORT=x\nAPP_SOURCE=nowhere\nBUILD_CA_FILE=no.pem\nBUILD_MODE=remote\n": (
+            "HTTP_PORT (.env:1)", "APP_SOURCE (.env)", "BUILD_CA_FILE (.env)", "BUILD_MODE (.env)", "4 faults",
+        ),
+        f"HTTP_PORT=x\nAPP_SOURCE={tmp_path}\n": (
+            "HTTP_PORT (.env:1)", f"application ({tmp_path}): web-frontend/", f"application ({tmp_path}): backend-api/",
+            "in the settings and the application's sources; nothing was contacted", "docs/application.md",
+        ),
+    }.items():  # fmt: skip
+        trial.write(settings)
+        done = trial.fab("-H", target, name)
+        assert (done.returncode, done.stdout) == (2, "")
+        for part in parts:
+            assert part in done.stderr, part
+        assert done.stderr == trial.fab("-H", target, "check-config").stderr
+    assert not was_contacted(listener)
+
+
+def test_looking_at_a_host_needs_no_sources(trial: Trial) -> None:
+    trial.write("APP_SOURCE=nowhere\n")
+    assert "cannot connect" in trial.fab("-H", "127.0.0.1:1", "status").stderr
+
+
+def test_a_settings_file_that_is_a_fifo_is_refused_and_not_waited_for(trial: Trial) -> None:
+    (trial.root / ".env").unlink()
+    os.mkfifo(trial.root / ".env")
+    done = trial.fab("check-config")
+    assert done.returncode == 2
+    assert ".env: is a FIFO; accepted: a file" in done.stderr
+
+
+# --- what nobody foresaw ---
+
+BROKEN = """
+from tasks.binding import namespace
+from tasks.core.protocols import Console, Outcome
+
+def crash(console: Console) -> Outcome:
+    \"\"\"Crash.\"\"\"
+    console.say("x" * 100)
+    return namespace({"hunter2": 1})
+
+ns = namespace((crash,))
+"""
+
+
+def test_an_error_that_nobody_foresaw_is_no_traceback(trial: Trial) -> None:
+    trial.write(BROKEN, "broken.py")
+    done = trial.fab("-c", "broken", "crash")
+    assert done.returncode == 1
+    assert re.match(
+        r"error: internal error: AttributeError at tasks/binding/\w+\.py:\d+ in .*\n  now: .*\n  next: .*report it",
+        done.stderr,
+    ), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+    shown = trial.fab("-c", "broken", "crash", "--verbose", "--json")
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert json.loads(shown.stdout)["exit_code"] == 1
+
+
+def test_a_reader_that_has_ended_is_no_fault_of_ours(trial: Trial) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [FAB, "check-config"], cwd=trial.root, env=os.environ | {"HOME": str(trial.home)}, stdout=writing,
+        stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 # --- output ---
 
 
@@ -249,7 +411,17 @@ def test_a_refusal_is_json_too(trial: Trial) -> None:
     assert done.returncode == 2
     assert json.loads(done.stdout) == {
         "error": "status works on a host, and none was named", "detail": "", "next": "type: fab -H HOST status",
+        "exit_code": 2,
     }  # fmt: skip
+
+
+def test_an_unreachable_host_is_json_too(trial: Trial) -> None:
+    done = trial.fab("-H", "deployer@127.0.0.1:1,web2", "status", "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert set(told) == {"error", "detail", "next", "exit_code", "not_touched"}
+    assert "refused" in told["error"]
+    assert (told["exit_code"], told["not_touched"]) == (1, ["web2"])
 
 
 def test_a_workstation_task_runs_once_however_many_hosts(trial: Trial) -> None:
@@ -268,6 +440,13 @@ def test_hosts_after_a_failure_are_named(trial: Trial) -> None:
     assert done.returncode == 1
     assert "cannot connect to 127.0.0.1" in done.stderr
     assert "not touched: web2, deployer@web3:2222" in done.stderr
+
+
+@pytest.mark.parametrize("option", [["-H"], ["--hosts"]])
+def test_one_host_under_two_users_is_two_hosts(trial: Trial, option: list[str]) -> None:
+    done = trial.fab(*option, "anna@127.0.0.1:1,ben@127.0.0.1:1", "status")
+    assert "(anna@127.0.0.1:1)" in done.stderr
+    assert done.stderr.rstrip().endswith("not touched: ben@127.0.0.1:1")
 
 
 def test_a_host_that_refuses_is_an_error_with_the_reason(trial: Trial) -> None:

@@ -54,7 +54,7 @@ def test_at_least_one_shell_is_here() -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.lists(ANY_TEXT, max_size=10))
 @example(values=HOSTILE)
 def test_any_text_arrives_unchanged(shell: list[str], values: list[str]) -> None:

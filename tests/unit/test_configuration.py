@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core import configuration
-from tasks.core.configuration import effective_configuration
 from tasks.core.errors import SettingsError, UsageError
-from tasks.core.setting_docs import new_env_file
+from tasks.core.settings import SETTINGS, EffectiveConfiguration, effective, effective_configuration, new_env_file
 from tasks.settings import write_settings_file
 
 
@@ -16,11 +14,11 @@ from tasks.settings import write_settings_file
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose application has no fault."""
     (tmp_path / "examples/community-tracker").mkdir(parents=True)
-    monkeypatch.setattr(configuration, "check_application", lambda source: [])
+    monkeypatch.setattr(effective, "check_application", lambda source: [])
     return tmp_path
 
 
-def check(root: Path, host: str | None = None) -> configuration.EffectiveConfiguration:
+def check(root: Path, host: str | None = None) -> EffectiveConfiguration:
     return effective_configuration(
         root=root, host=host, environ={"DEPLOY_DRAIN_SECONDS": "3"}, overrides={"VERBOSE": "true"}
     )
@@ -71,7 +69,7 @@ def test_each_value_is_shown_with_its_source(root: Path) -> None:
         ["NODE_ENV", "staging", "file", ".env.web1"],
         ["DRAIN_SECONDS", "3", "environment"],
         ["VERBOSE", "true", "command", "line"],
-        ["HTTPS_PORT", "443", "default"],
+        ["HTTPS_PORT", "443"],
         ["SESSION", "***", "file", ".env"],
         ["MAIL", "***", "file", ".env.web1"],
     ):
@@ -82,10 +80,29 @@ def test_each_value_is_shown_with_its_source(root: Path) -> None:
     assert json.loads(data)["application"]["MAIL"] == {"value": "***", "source": "file .env.web1"}
 
 
+def test_what_was_set_comes_first_and_defaults_last(root: Path) -> None:
+    (root / ".env").write_text("HTTP_PORT=8080\nVERBOSE=false\nSESSION=hunter2\n", encoding="utf-8")
+    lines = [line.strip() for line in check(root).lines]
+    own, rest = (
+        next(i for i, line in enumerate(lines) if word in line) for word in ("no settings", "at their default")
+    )
+    place = {name: next(i for i, line in enumerate(lines) if line.startswith(name)) for name in SETTINGS}
+    given = {"HTTP_PORT", "VERBOSE", "DRAIN_SECONDS"}
+    assert {name for name in SETTINGS if place[name] < own} == given
+    assert {name for name in SETTINGS if place[name] > rest} == SETTINGS.keys() - given
+    assert own < lines.index(next(line for line in lines if line.startswith("SESSION"))) < rest
+
+
+def test_nothing_set_is_said(root: Path) -> None:
+    (root / ".env").touch(mode=0o600)
+    found = effective_configuration(root=root, environ={})
+    assert found.lines[:5] == ("settings that you have set", "  none", "", found.lines[3], "  none")
+
+
 def test_faults_of_settings_application_and_certificates_come_together(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(configuration, "check_application", lambda source: ["web-frontend/ has no lock file"])
+    monkeypatch.setattr(effective, "check_application", lambda source: ["web-frontend/ has no lock file"])
     (root / ".env").write_text(
         "HTTP_PORT=x\nENABLE_HTTPS=true\nCERT_PATH=certs\nBUILD_CA_FILE=no.pem\n", encoding="utf-8"
     )
@@ -98,10 +115,11 @@ def test_faults_of_settings_application_and_certificates_come_together(
 
 def test_a_missing_application_is_named(root: Path) -> None:
     (root / ".env").write_text("APP_SOURCE=nowhere\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"APP_SOURCE: .*nowhere is not a directory"):
+    with pytest.raises(SettingsError, match=r"APP_SOURCE \(\.env\): .*nowhere is not a directory"):
         check(root)
 
 
-def test_certificates_on_the_host_are_not_looked_for_here(root: Path) -> None:
+def test_certificates_on_the_host_are_not_looked_for_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
     (root / ".env").write_text("ENABLE_HTTPS=true\nCERT_PATH=host:/etc/certs\n", encoding="utf-8")
     assert any("/etc/certs: read there" in line for line in check(root).lines)

@@ -1,6 +1,7 @@
 """What the person at the terminal, a log, and a program reading stdout see."""
 
 import io
+import re
 import time
 
 import pytest
@@ -28,7 +29,6 @@ def test_verbose_shows_details(capsys: pytest.CaptureFixture[str]) -> None:
     out.detail("seen")
     out.be_verbose(False)
     out.detail("not seen")
-    assert not out.verbose
     assert capsys.readouterr().err == "seen\n"
 
 
@@ -56,14 +56,14 @@ def test_colours_are_a_terminal_s_and_can_be_refused(monkeypatch: pytest.MonkeyP
 def test_a_log_gets_a_line_every_so_often(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert console._IN_LOG <= 5, "output at least every 5 s"
     monkeypatch.setattr(console, "_IN_LOG", 0.05)
-    with TerminalConsole().progress("sending", total=4_000_000) as progress:
+    with TerminalConsole().progress("sending") as progress:
         progress.advance(1_000_000)
         progress.note("frontend")
         time.sleep(0.3)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) >= 3
-    assert lines[-1].startswith("sending … 0 s, 1.0 MB of 4.0 MB, ")
-    assert lines[-1].endswith(" s left, frontend")
+    assert lines[-1].startswith("sending … 0 s, 1.0 MB, ")
+    assert lines[-1].endswith("/s, frontend")
 
 
 def test_what_ends_at_once_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,19 +93,22 @@ def test_a_terminal_gets_a_live_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     with TerminalConsole().progress("sending") as progress:
         progress.note("frontend")
-        time.sleep(0.8)
-    assert "sending … 0 s, frontend" in terminal.getvalue()
+        for _ in range(300):  # a thread draws it
+            if re.search(r"sending … \d+ s, frontend", terminal.getvalue()):
+                return
+            time.sleep(0.1)
+    raise AssertionError(terminal.getvalue())
 
 
-def test_a_meter_says_what_how_much_how_fast_and_how_long_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_meter_says_what_how_long_how_much_and_how_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("tasks.console.time.monotonic", lambda: now)
-    meter = Meter("sending", 100_000_000)
+    meter = Meter("sending")
     now = 110.0
     assert meter.line() == "sending … 10 s"
     meter.advance(20_000_000)
-    assert meter.line() == "sending … 10 s, 20.0 MB of 100.0 MB, 2.0 MB/s, 40 s left"
+    assert meter.line() == "sending … 10 s, 20.0 MB, 2.0 MB/s"
     meter.advance(80_000_000)
-    assert meter.line() == "sending … 10 s, 100.0 MB of 100.0 MB, 10.0 MB/s"
+    assert meter.line() == "sending … 10 s, 100.0 MB, 10.0 MB/s"
     meter.note("x" * 300)
     assert len(meter.line()) < 200

@@ -9,7 +9,7 @@ from tasks.core import errors
 from tasks.core.errors import DeployError
 
 CLASSES = {name: each for name, each in vars(errors).items() if inspect.isclass(each) and issubclass(each, DeployError)}
-DRAWN = re.findall(r"^([│ ]*)(?:[├└]── )?([A-Z]\w+)  +(\d)", errors.__doc__ or "", re.MULTILINE)
+DRAWN = re.findall(r"^([│ ]*)(?:[├└]── )?([A-Z]\w+)  +(\d+)", errors.__doc__ or "", re.MULTILINE)
 
 
 def test_every_class_is_drawn_and_nothing_else() -> None:

@@ -13,11 +13,49 @@ from tests.steps.samples import HostState, container_line, image_line, make_imag
 ONE_LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=60)
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z]+(\.[a-z_]+)?", fullmatch=True).map("x.{}".format), ONE_LINE, max_size=8))
-def test_any_value_arrives(values: dict[str, str]) -> None:
-    facts = parse_facts(["schema=1", *(f"{key}={value}" for key, value in values.items())])
-    assert {key: facts.value(key) for key in values} == values
-    assert facts.value("not.there") == ""
+@given(ONE_LINE)
+def test_any_value_arrives(value: str) -> None:
+    facts = parse_facts([
+        "schema=1", f"user={value}", f"docker.error={value}", f"identity.database={value}",
+        f"candidate.docker.io={value}", f"active_facts=HTTP_PORT={value}", f"volume={value}",
+    ])  # fmt: skip
+    assert (facts.user, facts.engine.error) == (value, value)
+    assert facts.identity == {"database": value}
+    assert facts.engine.candidates == {"docker.io": value}
+    assert facts.active_facts == {"HTTP_PORT": value}
+    assert facts.volumes == {value}
+
+
+def test_a_host_that_says_nothing_has_nothing() -> None:
+    facts = parse_facts(["schema=1"])
+    assert (facts.user, facts.clock, facts.missing_tools, facts.lock) == ("", None, (), "free")
+    assert (facts.served_slot, facts.active, facts.unfinished) == ("none", None, "")
+    flags = (facts.is_administrator, facts.is_locked, facts.is_path_there, facts.is_path_writable)
+    assert flags == (False, False, False, False)
+    assert (facts.engine.version, facts.engine.is_installed, facts.engine.is_user_in_group) == ("", False, False)
+
+
+def test_plain_facts_are_typed() -> None:
+    facts = HostState().but(clock="1700000000", tools_missing="flock setsid", docker_rootless="yes").facts()
+    assert (facts.clock, facts.missing_tools) == (1_700_000_000, ("flock", "setsid"))
+    assert facts.engine.is_rootless
+    assert facts.engine.is_installed
+    assert (facts.engine.version, facts.engine.compose, facts.engine.store) == ("26.1.5", "2.40.3", "overlay2")
+    assert facts.is_path_writable
+    assert not facts.is_path_there
+
+
+@pytest.mark.parametrize(("privilege", "may"), [("root", True), ("sudo", True), ("docker", False), ("none", False)])
+def test_an_administrator_is_root_by_itself_or_by_sudo(privilege: str, may: bool) -> None:
+    assert HostState().but(privilege=privilege).facts().is_administrator == may
+
+
+def test_an_activation_at_work_is_not_an_unfinished_one() -> None:
+    state = HostState(values={"journal.phase": "migrated"})
+    assert state.facts().unfinished == "migrated"
+    working = state.but(lock="held operator=anna@laptop").facts()
+    assert working.is_locked
+    assert working.unfinished == ""
 
 
 @pytest.mark.parametrize("lines", [[], ["schema=2"], ["schema="], ["user=deployer"]])
@@ -28,7 +66,7 @@ def test_another_schema_is_refused(lines: list[str]) -> None:
 
 
 def test_lines_that_are_no_facts_are_passed_over() -> None:
-    assert parse_facts(["Welcome!", "", "schema=1", "user=a"]).value("user") == "a"
+    assert parse_facts(["Welcome!", "", "schema=1", "user=a"]).user == "a"
 
 
 def test_os_release_keeps_its_lines() -> None:
@@ -87,26 +125,12 @@ def test_active_is_the_release_that_was_committed_last() -> None:
 @pytest.mark.parametrize(
     ("line", "disk"),
     [
-        ("/ 1000 2000", Disk("/", 1000, 2000)), ("/mnt/a disk 1000 2000", Disk("/mnt/a disk", 1000, 2000)),
-        ("/ 1000 ", Disk("/", 1000, 0)), ("/ 1000 -", Disk("/", 1000, 0)),
+        ("docker / 1000 2000", Disk("/", 1000, 2000, ("docker",))), ("log / 1000 0", Disk("/", 1000, 0, ("log",))),
+        ("docker,log /mnt/a disk 1000 -", Disk("/mnt/a disk", 1000, None, ("docker", "log"))),
     ],
 )  # fmt: skip
 def test_disks(line: str, disk: Disk) -> None:
     assert HostState().having(f"disk={line}").facts().disks == (disk,)
-
-
-@pytest.mark.parametrize(
-    ("path", "disk"),
-    [("/var/lib/docker", "/var/lib"), ("/var/library", "/"), ("/opt/x", "/"), ("/var/lib", "/var/lib")],
-)
-def test_disk_of_a_path(path: str, disk: str) -> None:
-    found = HostState().having("disk=/ 1 1", "disk=/var/lib 2 2", "disk=/srv 3 3").facts().disk_of(path)
-    assert found is not None
-    assert found.path == disk
-
-
-def test_no_disk_of_a_path() -> None:
-    assert HostState().having("disk=/srv 3 3").facts().disk_of("/opt") is None
 
 
 @pytest.mark.parametrize(

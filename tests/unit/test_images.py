@@ -33,7 +33,7 @@ def test_names() -> None:
     image = replace(make_image("edge"), tag="0123456789ab")
     assert image.content_name == "community-tracker/edge:0123456789ab"
     assert image.release_tag("r1") == "community-tracker/edge:r1"
-    assert image.incoming not in (image.content_name, image.release_tag("r1"))
+    assert image.incoming("1") not in (image.content_name, image.release_tag("r1"))
 
 
 @pytest.mark.parametrize(

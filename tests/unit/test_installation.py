@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tasks.core.installation import DOCKER_KEY, Installation, needed_installation
 from tasks.core.os_release import SUPPORTED
 from tasks.core.packages import RELEASES, Release, upstream
-from tasks.core.requirements import Fault, is_older, missing_requirements, version_numbers
+from tasks.core.requirements import UnmetRequirement, is_older, missing_requirements, version_numbers
 from tasks.core.settings import Settings
 from tests.steps.samples import HostState, make_settings
 
@@ -27,7 +27,7 @@ def bare(*os_release: str, **values: str) -> HostState:
     return HostState(values=BARE, os_release=os_release).but(**values)
 
 
-def decided(state: HostState, wanted: Settings) -> Installation | Fault | None:
+def decided(state: HostState, wanted: Settings) -> Installation | UnmetRequirement | None:
     return needed_installation(state.facts(), wanted)
 
 
@@ -37,9 +37,9 @@ def installation(state: HostState, wanted: Settings) -> Installation:
     return found
 
 
-def fault(state: HostState, wanted: Settings) -> Fault:
+def fault(state: HostState, wanted: Settings) -> UnmetRequirement:
     found = decided(state, wanted)
-    assert isinstance(found, Fault), found
+    assert isinstance(found, UnmetRequirement), found
     return found
 
 
@@ -165,6 +165,35 @@ def test_nothing_is_decided_where_nothing_is_missing(wanted: Settings) -> None:
     assert decided(HostState().but(**silent), wanted) is None
 
 
+@pytest.mark.parametrize(
+    ("unfinished", "packages", "parts"),
+    [
+        ("docker.io man-db", "docker.io docker-cli iptables ca-certificates", "engine"),
+        ("containerd", "docker.io docker-cli iptables ca-certificates", "engine"),
+        ("docker-compose", "docker-compose", "compose"),
+        ("docker-compose docker.io", NEW_DEBIAN, "engine compose"),
+    ],
+)
+@pytest.mark.parametrize("version", ["", "26.1.5"])
+def test_what_was_installed_half_way_is_finished_whatever_answers(
+    unfinished: str, packages: str, parts: str, version: str, wanted: Settings
+) -> None:
+    state = HostState(os_release=TRIXIE).but(docker_version=version, packages_unfinished=unfinished)
+    if parts == "compose" and not version:
+        parts = "compose engine"
+    found = installation(state, wanted)
+    assert (" ".join(found.packages), " ".join(found.parts)) == (packages, parts)
+    assert f"was installed half way ({unfinished.split(maxsplit=1)[0]}" in " ".join(found.lines)
+
+
+def test_other_packages_that_were_cut_off_are_not_ours_to_finish(wanted: Settings) -> None:
+    assert decided(HostState(os_release=TRIXIE).but(packages_unfinished="man-db nginx"), wanted) is None
+    working = HostState(os_release=TRIXIE).but(packages_unfinished="docker.io", privilege="docker")
+    assert decided(working, wanted) is None, "who cannot finish it uses the engine that answers"
+    silent = working.but(docker_version="")
+    assert "only half installed" in fault(silent, wanted).what
+
+
 @pytest.mark.parametrize("privilege", ["none", "docker"])
 def test_who_may_not_install_is_told_how_to_be_allowed(privilege: str, wanted: Settings) -> None:
     found = fault(bare(*TRIXIE, privilege=privilege), wanted)
@@ -229,7 +258,7 @@ def test_both_are_checked_and_what_is_missing_comes_by_the_right_manager(
         assert found is None
         return
     if privilege not in ("root", "sudo"):
-        assert isinstance(found, Fault)
+        assert isinstance(found, UnmetRequirement)
         return
     assert isinstance(found, Installation)
     assert found.manager == "apt-get"

@@ -79,4 +79,8 @@ def test_no_module_hides_one_of_the_standard_library() -> None:
 
 
 def test_only_the_public_list_and_the_binding_make_the_command_line() -> None:
-    assert set(imports(Path("fabfile.py"))) == {"tasks.STEPS", "tasks.binding.namespace"}
+    assert set(imports(Path("fabfile.py"))) == {
+        "tasks.FROM_SOURCES",
+        "tasks.STEPS",
+        "tasks.binding.namespace",
+    }

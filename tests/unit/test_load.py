@@ -133,3 +133,14 @@ def test_acknowledged_post_that_is_gone_is_missing() -> None:
     report = load_on(server, posts=1)
     assert (report.missing, report.twice, report.failed) == (1, 1, 0)
     assert report.lost == 2
+
+
+def test_request_cut_in_the_middle_of_its_body_is_a_failure() -> None:
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    server = Server()
+    server.serve = cut  # type: ignore[method-assign]
+    report = load_on(server, posts=1)
+    assert report.failed == report.posts >= report.halting_posts > 0

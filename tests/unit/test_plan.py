@@ -69,15 +69,32 @@ def test_a_changed_frontend_touches_nothing_else(files: ReleaseFiles, tmp_path: 
     assert not plan.nothing
 
 
-@pytest.mark.parametrize(("service", "notice"), [("edge", "about a second"), ("database", "requests that need")])
+@pytest.mark.parametrize(("service", "notice"), [("edge", "about a second"), ("database", "about two seconds")])
 def test_a_changed_platform_image_says_what_people_notice(
     files: ReleaseFiles, tmp_path: Path, service: str, notice: str
 ) -> None:
     plan = planned(rendered(tmp_path, contents={service: "two"}), serving(files))
     (change,) = plan.platform
-    assert (change.service, change.why) == (service, "its image or the settings it reads differ")
+    assert (change.service, change.why) == (service, "its image differs")
     assert notice in change.interruption
     assert any(line.startswith(f"{service}: ") and notice in line for line in plan.lines())
+
+
+def platform_change(plan: Plan) -> tuple[str, str]:
+    (change,) = plan.platform
+    return change.service, change.why
+
+
+def test_the_reason_for_a_replacement_is_named(files: ReleaseFiles, tmp_path: Path) -> None:
+    state = serving(files)
+    assert platform_change(planned(rendered(tmp_path, EDGE_MEMORY="99m"), state)) == ("edge", "EDGE_MEMORY differs")
+    more = rendered(tmp_path, contents={"database": "two"}, DATABASE_MEMORY="999m", SOCKET_PERMISSIONS="0660")
+    wanted = ("database", "its image, SOCKET_PERMISSIONS, DATABASE_MEMORY differ")
+    assert platform_change(planned(more, state)) == wanted
+    other = replace(files, environment={**files.environment, "EDGE_FINGERPRINT": "of another compose file"})
+    assert platform_change(planned(other, state)) == ("edge", "its compose file differs")
+    unknown = state.without("active_facts=")
+    assert platform_change(planned(other, unknown)) == ("edge", "its image or the settings it reads differ")
 
 
 def test_changed_settings_are_named_and_no_value_is_shown(files: ReleaseFiles, tmp_path: Path) -> None:
@@ -93,6 +110,18 @@ def test_a_setting_that_was_taken_away_is_named(files: ReleaseFiles, tmp_path: P
     assert planned(rendered(tmp_path, ""), serving(files)).configuration == ("SESSION_TOKEN",)
 
 
+def test_an_image_that_is_there_already_is_named_when_another_one_serves(files: ReleaseFiles, tmp_path: Path) -> None:
+    changed = rendered(tmp_path, contents={"frontend": "two"})
+    plan = planned(changed, serving(files).having(image_line(changed.images["frontend"])))
+    assert [image.service for image in plan.images if image.action == "switch"] == ["frontend"]
+    assert plan.lines() == ["image frontend: another one than serves now, and on the host already: nothing is sent"]
+    assert not plan.nothing
+
+
+def test_a_release_without_images_in_its_facts_is_not_said_to_differ(files: ReleaseFiles) -> None:
+    assert planned(files, serving(files).without("active_facts=image.")).lines() == []
+
+
 def test_new_migrations(files: ReleaseFiles, tmp_path: Path) -> None:
     plan = planned(rendered(tmp_path, migrations=("20260102000000_more",)), serving(files))
     assert plan.migrations == ("20260102000000_more",)
@@ -102,7 +131,7 @@ def test_new_migrations(files: ReleaseFiles, tmp_path: Path) -> None:
 def test_a_change_of_this_tool_alone_is_not_nothing(files: ReleaseFiles) -> None:
     plan = planned(replace(files, bundle=files.bundle + "#"), serving(files))
     assert not plan.nothing
-    assert plan.lines() != []
+    assert plan.lines() == ["this tool's own files differ: compose/ or scripts/host/"]
 
 
 @pytest.mark.parametrize("service", ["backend", "frontend", "edge", "database"])

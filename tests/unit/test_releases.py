@@ -26,7 +26,7 @@ from tasks.core.releases import (
     release_name,
 )
 from tasks.core.secret import Secret
-from tasks.core.setting_fields import SETTINGS
+from tasks.core.settings import SETTINGS
 from tests.steps.samples import APP, RELEASE, SECRET, HostState, make_build, make_settings, release_line, serving
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -39,8 +39,8 @@ def test_a_version_that_cannot_be_read_counts_as_older(found: str) -> None:
     ("changes", "what", "remedy"),
     [
         ({"privilege": "none"}, "deployer is neither root", "NOPASSWD"),
-        ({"docker_version": ""}, "docker is not installed", "install and start Docker"),
-        ({"docker_version": "", "docker_error": "permission denied"}, "permission denied", "install and start Docker"),
+        ({"docker_version": "", "docker_installed": "no"}, "docker is not installed", "fab -H HOST install-docker"),
+        ({"docker_version": "", "docker_error": "permission denied"}, "permission denied", "systemctl start docker"),
         ({"docker_rootless": "yes"}, "rootless", "system-wide"),
         ({"docker_version": "20.10.9"}, "Docker 20.10.9 found, 20.10.10 required", "upgrade Docker"),
         ({"compose_version": ""}, "Docker Compose v2 is not installed, 2.20.0 required", "Compose plugin"),

@@ -4,10 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tasks.core.env_files import parse_env_text
-from tasks.core.setting_docs import env_example, new_env_file, settings_page
-from tasks.core.setting_fields import SETTINGS
-from tasks.core.settings import load_settings
+from tasks.core.settings import SETTINGS, env_example, load_settings, new_env_file, parse_env_text, settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
 

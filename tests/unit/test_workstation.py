@@ -2,7 +2,8 @@
 
 import sys
 import time
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -71,10 +72,6 @@ def test_it_reads_no_input() -> None:
     assert HERE.run(python("import sys; print(repr(sys.stdin.read()))")).lines == ("''",)
 
 
-def test_a_directory(tmp_path: Path) -> None:
-    assert HERE.run(python("import os; print(os.getcwd())"), directory=tmp_path).lines == (str(tmp_path),)
-
-
 def test_a_namespace_of_containerd_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONTAINERD_NAMESPACE", "elsewhere")
     assert HERE.run(python("import os; print('CONTAINERD_NAMESPACE' in os.environ)")).lines == ("False",)
@@ -106,3 +103,14 @@ def test_a_pipe_that_is_left_ends_its_program() -> None:
     next(blocks)
     del blocks
     assert time.monotonic() - began < 10
+
+
+def test_stop_ends_what_another_thread_waits_for() -> None:
+    begun = Event()
+    with ThreadPoolExecutor(1) as pool:
+        script = python("import time; print('begun', flush=True); time.sleep(600)")
+        job = pool.submit(HERE.run, script, listen=lambda _line: begun.set())
+        assert begun.wait(60)
+        HERE.stop()
+        with pytest.raises(DeployError, match="ended with exit code -15"):
+            job.result(60)

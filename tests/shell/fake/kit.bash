@@ -40,6 +40,18 @@ APP_NAME='app'
 DEPLOYMENT_PATH='$FAKE_PATH'
 LOG_PATH='$LOGS'
 HTTP_PORT='58123'
+HTTPS_PORT='58124'
+ENABLE_HTTPS='false'
+POSTGRES_USER='apiuser'
+POSTGRES_DB='app'
+API_USER_UID='1001'
+API_USER_GID='1001'
+DATA_PATH='${DATA_AT:-}'
+SOCKET_PATH='${SOCKET_AT:-}'
+DATA_VOLUME='app_data'
+SOCKET_VOLUME='app_socket'
+ASSETS_VOLUME='app_assets'
+CERTS_VOLUME='app_certs'
 TASK='deploy'
 OPERATOR='it'\''s me'
 HEALTH_TIMEOUT='${TIMEOUT:-3}'
@@ -70,9 +82,10 @@ release() {
   local directory=$FAKE/push/$1
   mkdir -p "$directory/bin"
   cp "$FAKE/bundle" "$directory/bin/host.sh"
-  echo 'services: {}' | tee "$directory/docker-compose.yml" >"$directory/platform.yml"
+  echo 'services: {}' >"$directory/docker-compose.yml"
+  printf 'services:\n  database: {}\n  cluster: {}\n  edge: {}\n' >"$directory/platform.yml"
   echo '{}' | tee "$directory/app.env.json" >"$directory/release.json"
-  printf "RELEASE='%s'\nDATABASE_FINGERPRINT='d'\nEDGE_FINGERPRINT='%s'\n" "$1" "${EDGE:-e}" >"$directory/.env"
+  printf "RELEASE='%s'\nDATABASE_FINGERPRINT='%s'\nEDGE_FINGERPRINT='%s'\n" "$1" "${DATABASE:-d}" "${EDGE:-e}" >"$directory/.env"
   {
     printf 'schema=1\nrelease=%s\napp=app\nconfiguration_hash=h\nmigrations=%s\n' "$1" "${2:-}"
     for service in frontend backend database edge; do
@@ -81,6 +94,7 @@ release() {
     done
     parameters | sed -n "s/^\([A-Z_]*\)='\(.*\)'$/\1=\2/p" | grep -v -e OPERATOR -e TASK -e VERBOSE
   } >"$directory/release.facts"
+  chmod 600 "$directory/.env" "$directory/app.env.json" "$directory/release.facts"
   (cd "$directory" && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum >SHA256SUMS)
 }
 
@@ -97,6 +111,9 @@ activated() {
   pushed "$2"
   host "$1" activate "$2"
 }
+
+# never COMMAND...: fails when it succeeds. A failing `! command` ends no test, nor does `a && b` where a fails: one line each.
+never() { ! "$@"; }
 
 serving() { readlink "$FAKE_PATH/slots/active"; }
 status_of() { sed -n 's/^status=//p' "$FAKE_PATH/releases/$1.state"; }

@@ -5,7 +5,7 @@ import pytest
 from tasks.core.errors import HostNotReady, InstallFailed, UnsupportedHost
 from tasks.core.protocols import Answer
 from tasks.deployment import deploy, plan
-from tasks.engine import install_docker
+from tasks.installation import install_docker
 from tests.steps.conftest import World, activated, loads, told
 from tests.steps.fakes import Call
 from tests.steps.samples import HostState
