@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import sys
 import termios
@@ -26,7 +25,7 @@ def attach(channel: paramiko.Channel, line: str, *, is_terminal: bool) -> int:
     EOFError when the connection ends before it.
     """
     if is_terminal:
-        size = shutil.get_terminal_size()
+        size = _window()
         channel.get_pty(os.environ.get("TERM", "xterm"), size.columns, size.lines)
     channel.exec_command(line)
     with _raw_terminal(channel) if is_terminal else nullcontext(), _sending(channel):
@@ -37,12 +36,17 @@ def attach(channel: paramiko.Channel, line: str, *, is_terminal: bool) -> int:
     return code if 0 <= code <= 255 else 255
 
 
+def _window() -> os.terminal_size:
+    """The size of our own window, also where COLUMNS and LINES in the environment say another, as readline leaves them."""
+    return os.get_terminal_size(sys.stdin.fileno())
+
+
 @contextmanager
 def _raw_terminal(channel: paramiko.Channel) -> Iterator[None]:
     """Have every key go to the other side, Ctrl-C too, and tell it when the window changes its size."""
 
     def resize(*_: object) -> None:
-        size = shutil.get_terminal_size()
+        size = _window()
         with suppress(paramiko.SSHException, OSError):
             channel.resize_pty(size.columns, size.lines)
 

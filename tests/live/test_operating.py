@@ -177,7 +177,9 @@ def test_exec_on_a_terminal(deployed: LabHost, checkout: Checkout) -> None:
     if pid == 0:
         os.chdir(checkout.path)
         fab = str(PYTHON_ENVIRONMENT / "bin" / "fab")
-        os.execve(fab, ["fab", "-H", checkout.host.name, "exec", "database"], checkout.environment())  # noqa: S606
+        # An environment with a size of its own, as readline leaves one behind: the window's counts.
+        environment = {**checkout.environment(), "COLUMNS": "80", "LINES": "24"}
+        os.execve(fab, ["fab", "-H", checkout.host.name, "exec", "database"], environment)  # noqa: S606
     seen = b""
 
     def until(text: bytes, typed: bytes = b"") -> None:
