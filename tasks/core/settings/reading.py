@@ -28,10 +28,6 @@ class Reading:
     settings: Settings
     faults: tuple[Fault, ...]
 
-    def sound(self, *keys: str) -> bool:
-        """Say whether none of these settings has a fault."""
-        return not any(fault.key in keys for fault in self.faults)
-
 
 def load_settings(
     *, root: Path, host: str | None = None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
