@@ -37,7 +37,7 @@ def attach(channel: paramiko.Channel, line: str, *, is_terminal: bool) -> int:
 
 
 def _window() -> os.terminal_size:
-    """The size of our own window, also where COLUMNS and LINES in the environment say another, as readline leaves them."""
+    """The size of our own window, whatever COLUMNS and LINES say: readline leaves others in the environment."""
     return os.get_terminal_size(sys.stdin.fileno())
 
 
