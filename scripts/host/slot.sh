@@ -30,9 +30,9 @@ slot_remove() {
   [ -z "$slot_networks" ] || engine network rm $slot_networks >/dev/null
 }
 
-# slot_stop SLOT: each gets its stop signal and may finish; all at once.
+# slot_stop SLOT [SECONDS]: each gets its stop signal and may finish, all at once, in its own time or in so many seconds.
 slot_stop() {
   slot_ids=$(engine ps -q --filter "label=app=$APP_NAME" --filter "label=slot=$1") || return 1
   # shellcheck disable=SC2086 # one argument an id
-  [ -z "$slot_ids" ] || engine stop $slot_ids >/dev/null
+  [ -z "$slot_ids" ] || engine stop ${2:+-t "$2"} $slot_ids >/dev/null
 }

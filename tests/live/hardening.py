@@ -14,13 +14,13 @@ SLOTS = "/opt/community-tracker/slots"
 MOUNTS = {
     "edge": {"/run/slots": "ro", "/srv/assets": "ro"},
     "database": {"/var/lib/postgresql/data": "rw", "/var/run/postgresql": "rw"},
-    "frontend": {"/run/slot": "rw"},
+    "frontend": {"/run/slots/SLOT": "rw"},
     "backend": {"/var/run/postgresql": "ro"},
     "migrate": {"/var/run/postgresql": "ro"},
     "assets": {"/srv/assets": "rw"},
     "cluster": {"/var/lib/postgresql/data": "rw"},
 }
-"""Everything of the host or of another container that each service sees."""
+"""Everything of the host or of another container that each service sees; SLOT is its own."""
 
 STOP_SIGNALS = {"edge": "SIGQUIT", "frontend": "SIGQUIT", "database": "SIGINT"}
 """Those that end a program after what is in flight; the backend gets SIGTERM, through an init."""
@@ -56,8 +56,10 @@ class Seen:
 def has_expected_mounts(seen: Seen) -> bool:
     """No more than the table has, each as writable as there; of the host only the slots, never the engine's socket."""
     mounts = seen.inspect["Mounts"]
+    slot = seen.config["Labels"].get("slot", "")
+    expected = {place.replace("SLOT", slot): mode for place, mode in MOUNTS[seen.service].items()}
     binds = [mount["Source"] for mount in mounts if mount["Type"] == "bind"]
-    return {mount["Destination"]: "rw" if mount["RW"] else "ro" for mount in mounts} == MOUNTS[seen.service] and all(
+    return {mount["Destination"]: "rw" if mount["RW"] else "ro" for mount in mounts} == expected and all(
         source == SLOTS or source.startswith(SLOTS + "/") for source in binds
     )
 

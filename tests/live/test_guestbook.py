@@ -1,11 +1,16 @@
 """A stranger's application, built in other ways than the sample, is deployed by its own .env alone."""
 
 import hashlib
+import http.client
 import json
+import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
 from tests.checkout import Checkout
 from tests.labhost import LabHost
@@ -14,6 +19,41 @@ SETTINGS = Path("tests/apps/guestbook/deploy.env")
 SECRET = 'it $costs "5" # and that is ${HOME}'
 
 pytestmark = pytest.mark.timeout(1500)
+
+
+class Download(threading.Thread):
+    """A download in the background, which goes on until its application's process is told that it is enough."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url, self.begun, self.body = url, threading.Event(), b""
+        self.start()
+        assert self.begun.wait(20)
+
+    def run(self) -> None:
+        with urllib.request.urlopen(f"{self.url}/api/download", timeout=60) as answer:  # noqa: S310 - the lab host
+            try:
+                while block := answer.read1():
+                    self.body += block
+                    self.begun.set()
+            except (http.client.HTTPException, OSError) as error:
+                print(f"cut: {error}")
+
+    def is_whole(self) -> bool:
+        """Wait for its end; whether the application wrote it to the end."""
+        self.join(timeout=120)
+        assert not self.is_alive()
+        return self.body.endswith(b"whole\n")
+
+
+def web_socket(url: str) -> ClientConnection:
+    return connect(f"{url.replace('http:', 'ws:')}/api/ws", open_timeout=20)
+
+
+def echoes(socket: ClientConnection, text: str = "hello") -> bool:
+    """Whether the application still answers on a WebSocket."""
+    socket.send(text)
+    return socket.recv(timeout=20) == text
 
 
 def ask(url: str, body: object = None) -> tuple[int, str, str]:
@@ -59,3 +99,38 @@ def test_its_secret_arrives_unchanged_and_is_seen_nowhere(
 def test_its_second_deployment_is_already_so(guestbook: str, checkout: Checkout) -> None:
     assert guestbook
     assert "already so" in checkout.fab("deploy").stdout
+
+
+def test_what_is_under_way_finishes_before_its_slot_ends(guestbook: str, checkout: Checkout) -> None:
+    """A download and a WebSocket outlast the switch; the slot ends once they have.
+
+    Turned red by: retire without drain (retire.sh).
+    """
+    active = "sed -n s/^slot=//p /opt/guestbook/active"
+    slot = checkout.host.run(active)
+    with ThreadPoolExecutor() as pool, web_socket(guestbook) as socket:
+        download = Download(guestbook)
+        deployment = pool.submit(checkout.fab, "deploy", DEPLOY_DRAIN_SECONDS="120")
+        while checkout.host.run(active) == slot:
+            assert not deployment.done(), deployment.result()
+        for _ in range(5):  # time enough to be told to stop
+            assert checkout.host.run(active) != slot
+            assert echoes(socket)
+        assert echoes(socket, "enough")
+        assert download.is_whole()
+        assert echoes(socket)
+        assert not deployment.done()
+        socket.close()
+        assert "were cut" not in deployment.result().stdout
+
+
+def test_what_takes_longer_than_the_drain_is_cut_and_counted(guestbook: str, checkout: Checkout) -> None:
+    """Turned red by: a drain that does not look at its time (retire.sh): the deployment never ends."""
+    with web_socket(guestbook) as socket:
+        download = Download(guestbook)
+        assert "2 connections were cut after 1 s" in checkout.fab("deploy", DEPLOY_DRAIN_SECONDS="1").stdout
+        assert not download.is_whole()
+        with pytest.raises(ConnectionClosed):
+            echoes(socket)
+    with web_socket(guestbook) as socket:
+        assert echoes(socket)

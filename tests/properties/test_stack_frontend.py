@@ -81,7 +81,7 @@ def web(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         (place / name).chmod(0o777)
     place.chmod(0o755)
     published = {
-        str(place / "slot"): {"bind": "/run/slot"},
+        str(place / "slot"): {"bind": "/run/slots/blue"},
         str(place / "html"): {"bind": "/usr/share/nginx/html", "mode": "ro"},
     }
     environment = {"RELEASE": "r", "SLOT": "blue", "BACKEND_PORT": "3000", "CLIENT_MAX_BODY_SIZE": "1m"}

@@ -23,8 +23,18 @@ const routes = {
   },
 }
 
+// A download that goes on until a WebSocket says "enough": a line every 100 ms.
+const downloads = new Set()
+function download(res) {
+  res.writeHead(200, { 'content-type': 'text/plain' })
+  downloads.add(res)
+  const clock = setInterval(() => res.write('more\n'), 100)
+  res.on('close', () => downloads.delete(res) && clearInterval(clock))
+}
+
 const server = http.createServer(async (req, res) => {
   const path = req.url.split('?')[0]
+  if (path === '/api/download') return download(res)
   const route = routes[`${req.method} ${path}`]
   const answer = (status, value) => {
     if (!server.listening) res.setHeader('Connection', 'close')
@@ -40,7 +50,10 @@ const server = http.createServer(async (req, res) => {
 })
 
 const sockets = new WebSocketServer({ server, path: '/api/ws' })
-sockets.on('connection', (socket) => socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })))
+sockets.on('connection', (socket) => socket.on('message', (data, isBinary) => {
+  if (String(data) === 'enough') for (const res of downloads) res.end('whole\n')
+  socket.send(data, { binary: isBinary })
+}))
 
 server.listen(Number(PORT), HOST, () => console.log(`listening on ${HOST}:${PORT}`))
 
