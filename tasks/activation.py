@@ -15,6 +15,7 @@ from tasks.core.units import seconds
 from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, held, require_engine
 from tasks.last_build import last_build
+from tasks.migrations import require_ended
 
 
 def up(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outcome:
@@ -28,6 +29,10 @@ def up(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outc
         require_engine(host, work, lock.facts)
         if not name:
             return Outcome(False, f"{host.name}: already so, {lock.facts.active_name} serves")
+        wanted = lock.facts.migrations.releases.get(name, ())
+        require_ended(host, lock.facts, wanted)
+        if pending := str(lock.facts.migrations.pending(wanted)):
+            work.console.say(f"  {pending}")
         result = activate(host, lock, name)
     return came_up(host, work, result)
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from tasks.activation import activate, say_what_next, step_times
 from tasks.builds import make_build, require_sources
+from tasks.core.application import migrations
 from tasks.core.disk import DiskNeed, deployment_needs, shortages
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation
+from tasks.core.migrations import NEVER_ENDED, resolve_remedy
 from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Host, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
@@ -20,6 +22,7 @@ from tasks.hosts import Lock, held, read_facts, require_disk, require_identity
 from tasks.images import send_images
 from tasks.installation import ensure_engine, plan_installation
 from tasks.last_build import remember_name
+from tasks.migrations import require_ended
 from tasks.releases import choose_name, push_release
 from tasks.runtime import find_runtime
 
@@ -36,6 +39,10 @@ def plan(host: Host, work: Workspace) -> Outcome:
     wanted = _prepare(host, work, facts, plan_installation(host, work, facts))
     for line in wanted.plan.lines():
         work.console.say("  " + line)
+    for name in wanted.plan.migrations.never_ended:
+        work.console.warn(
+            f"deploy will refuse: the migration {name}: {NEVER_ENDED}; {resolve_remedy(name, host.target)}"
+        )
     short = [] if wanted.plan.nothing else shortages(wanted.needs(facts), facts)
     for line in short:
         work.console.warn(f"too little disk on {host.name}: {line}")
@@ -60,6 +67,8 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     with clock.step("connect"):
         facts = read_facts(host, work)
     require_identity(host, work, facts)
+    if not facts.is_locked:  # else it may be at work just now
+        require_ended(host, facts, migrations(work.settings.app_source))
     installation = plan_installation(host, work, facts)
     with clock.step("build"):
         wanted = _prepare(host, work, facts, installation)
@@ -70,6 +79,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     require_disk(host, facts, wanted.needs(facts))
     with held(host, work, "deploy", wait=wait) as lock:
         require_identity(host, work, lock.facts)
+        require_ended(host, lock.facts, wanted.files.migrations)
         if plan_installation(host, work, lock.facts):
             _install(host, work, lock, clock)
         name = choose_name(host, wanted.build, wanted.files, lock.facts)
@@ -98,7 +108,8 @@ class _Prepared:
 
     def needs(self, facts: HostFacts) -> tuple[DiskNeed, ...]:
         """Give the room it takes on the host."""
-        return deployment_needs([image for image in self.files.images.values() if not image.is_on(facts)], facts)
+        missing = [image for image in self.files.images.values() if not image.is_on(facts)]
+        return deployment_needs(missing, facts, has_dump=self.plan.migrations.dump)
 
 
 def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Installation | None) -> _Prepared:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from tasks.core.errors import UsageError
+from collections.abc import Iterable
+
+from tasks.core.errors import HostNotReady, UsageError
+from tasks.core.facts import HostFacts
+from tasks.core.migrations import NEVER_ENDED, resolve_remedy
 from tasks.core.protocols import Host, Outcome
 from tasks.core.reasons import script_failure
 from tasks.core.workspace import Workspace
 from tasks.hosts import held, require_engine
+
+
+def require_ended(host: Host, facts: HostFacts, wanted: Iterable[str]) -> None:
+    """Refuse to bring `wanted` migrations to a database where one was begun and never ended."""
+    pending = facts.migrations.pending(wanted)
+    if pending.never_ended:
+        name = pending.never_ended[0]
+        raise HostNotReady(
+            f"the migration {name} keeps {host.name} from being deployed to: {NEVER_ENDED}; nothing was changed",
+            remedy=resolve_remedy(name, host.target),
+        )
 
 
 def resolve_migration(

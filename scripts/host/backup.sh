@@ -8,8 +8,6 @@
 # Output:     backup=FILE, sha256, size, tables; for a list: backup=NAME SIZE TIME BEFORE (repeated).
 # Exit codes: 1 no database runs, or the dump is not whole.
 
-BACKUP_TABLES="select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname !~ '^(pg_|information_schema)' and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')"
-
 backups_path() { printf '%s/backups\n' "$DEPLOYMENT_PATH"; }
 
 # backup: under the lock, by order of a person.
@@ -66,7 +64,7 @@ backup_dump() {
     return 1
   }
   backup_tables=$(printf '%s\n' "$backup_listing" | grep -c '^[0-9]*; [0-9]* [0-9]* TABLE DATA ') || true # none is no fault of grep's
-  backup_wanted=$(database_ask "$1" "$BACKUP_TABLES") || {
+  backup_wanted=$(database_ask "$1" "$DATABASE_TABLES") || {
     blame database "the database does not say how many tables it has" "fab -H HOST logs --service database"
     return 1
   }

@@ -1,5 +1,5 @@
 # Tell all that the workstation needs to know, in one go; change nothing, start nothing. A database that runs is asked which
-# cluster it has (`docker exec`), the log of one that does not is read.
+# cluster and which migrations it has (`docker exec`), the log of one that does not is read.
 #
 # Parameters: APP_NAME, DEPLOYMENT_PATH, ports and volume names.
 # Output:     key=value lines, some keys repeated; see each function.
@@ -20,6 +20,7 @@ facts() {
     container_facts
     volume_facts
     database_facts
+    migration_facts
   }
   maintenance_facts
   lock_facts

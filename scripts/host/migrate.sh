@@ -8,24 +8,17 @@
 migrations_pending() {
   migrations_wanted=$(release_value "$1" migrations)
   [ -n "$migrations_wanted" ] && [ "$migrations_wanted" != no ] || return 0
-  migrations_done=$(migrations_applied "$(container_of platform database)") || migrations_done=
+  migrations_done=$(migrations_look "$(container_of platform database)" 2>/dev/null) || migrations_done=
   printf '%s\n' "$migrations_wanted" | tr ',' '\n' | while IFS= read -r migration; do
-    printf '%s\n' "$migrations_done" | grep -qxF -e "$migration" || printf '%s ' "$migration"
+    printf '%s\n' "$migrations_done" | grep -qxF -e "migration.applied=$migration" || printf '%s ' "$migration"
   done
-}
-
-# migrations_applied CONTAINER: names, a line each. Asked for first, because a table that is not there is an error in the server's log.
-migrations_applied() {
-  migrations_table=$(database_ask "$1" "select to_regclass('_prisma_migrations')") || return 1
-  [ -z "$migrations_table" ] ||
-    database_ask "$1" 'select migration_name from _prisma_migrations where finished_at is not null and rolled_back_at is null'
 }
 
 # migration_stuck_check: one that an earlier deployment began, and that neither ended nor was taken back, needs a person.
 migration_stuck_check() {
   stuck_id=$(container_of platform database)
-  [ -n "$(database_ask "$stuck_id" "select to_regclass('_prisma_migrations')")" ] || return 0
-  stuck=$(database_ask "$stuck_id" "select migration_name from _prisma_migrations where finished_at is null and rolled_back_at is null order by started_at limit 1") || return 1
+  stuck=$(migrations_look "$stuck_id" 2>/dev/null) || return 0 # the one-shot fails on what cannot be read, and says why
+  stuck=$(printf '%s\n' "$stuck" | sed -n 's/^migration\.begun=//p' | head -n 1)
   [ -n "$stuck" ] || return 0
   stuck_runs=$(database_ask "$stuck_id" "select count(*) || ' statements run in the database, the longest for ' || coalesce(max(extract(epoch from now() - query_start))::int, 0) || ' s' from pg_stat_activity where datname = current_database() and usename = '$POSTGRES_USER' and state = 'active'") || stuck_runs='what runs now cannot be seen'
   blame migrate "the migration $stuck was begun by an earlier deployment and never ended ($stuck_runs)" \
@@ -34,7 +27,7 @@ migration_stuck_check() {
 
 # migrate_dump RELEASE: the data as it was, before its schema changes; a database without tables has none.
 migrate_dump() {
-  dump_tables=$(database_ask "$(container_of platform database)" "$BACKUP_TABLES") || return 1
+  dump_tables=$(database_ask "$(container_of platform database)" "$DATABASE_TABLES") || return 1
   [ "$dump_tables" != 0 ] || return 0
   say "dumping the database ($dump_tables tables) before its schema changes"
   backup_make "$1" || return 1

@@ -159,6 +159,3 @@ database_refused() {
   refused_said=$(printf '%s\n' "$1" | sed -n 's/^database: \(refused: .*\)/\1/p' | tail -n 1)
   [ -z "$refused_said" ] || blame database "$refused_said" "$(printf '%s\n' "$1" | sed -n 's/^database: remedy: //p' | tail -n 1)"
 }
-
-# database_ask CONTAINER SQL: as the superuser, by peer authentication inside the container.
-database_ask() { engine exec "$1" psql -X -A -t -q -U postgres -d "$POSTGRES_DB" -c "$2"; }

@@ -30,7 +30,7 @@ def release_to_bring_up(facts: HostFacts, *, pushed: str | None = None) -> Choic
 
     The last release that was pushed after the active one and has not come up: a failed one is tried again, but only
     when it is `pushed`, what this checkout pushed last (None: whichever). Without one, the active release when not all
-    of it runs. After `down` what served comes first: a release that failed then would
+    of it runs, or when the database lacks migrations of it. After `down` what served comes first: a release that failed then would
     leave nothing that serves.
     """
     names = [each.name for each in facts.releases]
@@ -46,7 +46,7 @@ def release_to_bring_up(facts: HostFacts, *, pushed: str | None = None) -> Choic
         ),
         None,
     )
-    if found is None and (not facts.active or unhealthy(facts)):
+    if found is None and (not facts.active or unhealthy(facts) or facts.migrations.is_behind(facts.active.name)):
         found = last
     return Choice(found.name, found.status) if found else None
 

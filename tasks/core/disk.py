@@ -42,10 +42,14 @@ def image_needs(images: Sequence[DockerImage], facts: HostFacts) -> tuple[DiskNe
     return (DiskNeed("images", "containerd" if is_apart else "docker", total, total // _BYTES_PER_INODE),)
 
 
-def deployment_needs(images: Sequence[DockerImage], facts: HostFacts) -> tuple[DiskNeed, ...]:
-    """Give all that a deployment of these missing images takes, a first database included."""
+def deployment_needs(
+    images: Sequence[DockerImage], facts: HostFacts, *, has_dump: bool = False
+) -> tuple[DiskNeed, ...]:
+    """Give all that a deployment of these missing images takes: a first database, a dump before migrations."""
     cluster = () if facts.identity else (CLUSTER_NEED,)
-    return (*image_needs(images, facts), *RELEASE_NEEDS, *cluster)
+    # half of the database, as scripts/host/backup.sh reckons
+    dump = (DiskNeed("dump", "deployment", facts.migrations.size // 2, 2),) if has_dump else ()
+    return (*image_needs(images, facts), *RELEASE_NEEDS, *cluster, *dump)
 
 
 def shortages(needs: Iterable[DiskNeed], facts: HostFacts) -> list[str]:

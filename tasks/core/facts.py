@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tasks.core.errors import HostFailed
+from tasks.core.migrations import HostMigrations
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class HostFacts:
     maintenance: Mapping[str, str]  # since and message; empty when it is off
     database_fault: str = ""
     database_next: str = ""
+    migrations: HostMigrations = HostMigrations()
 
     @property
     def active(self) -> HostRelease | None:
@@ -231,6 +233,7 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         maintenance=facts.under("maintenance."),
         database_fault=facts.last("database.fault"),
         database_next=facts.last("database.next"),
+        migrations=_migrations(facts),
     )
 
 
@@ -268,6 +271,19 @@ def _engine(facts: _Lines) -> HostEngine:
         is_user_in_group=facts.last("docker.group") == "yes",
         candidates=facts.under("candidate."),
         unfinished=tuple(facts.last("packages.unfinished").split()),
+    )
+
+
+def _migrations(facts: _Lines) -> HostMigrations:
+    releases = dict(text.partition(" ")[::2] for text in facts.each("release_migrations"))
+    return HostMigrations(
+        state=facts.last("migrations") or "none",
+        why=facts.last("migrations.why"),
+        applied=facts.each("migration.applied"),
+        begun=facts.each("migration.begun"),
+        tables=int(facts.last("database.tables") or 0),
+        size=int(facts.last("database.size") or 0),
+        releases={name: tuple(names.split(",")) for name, names in releases.items()},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from tasks.core.facts import SERVICES, HostFacts
+from tasks.core.migrations import Pending
 from tasks.core.releases import PLATFORM, ReleaseFiles, release_facts
 from tasks.core.units import counted, size
 
@@ -48,19 +49,21 @@ class Plan:
     images: tuple[ImageChange, ...]
     platform: tuple[PlatformChange, ...]
     configuration: tuple[str, ...]
-    migrations: tuple[str, ...]
+    migrations: Pending
     unhealthy: tuple[str, ...]
     same_configuration: bool
     unfinished: str
     edited: bool = False
     installation: tuple[str, ...] = ()
+    behind: bool = False
+    """Whether the database lacks migrations of the release that serves, as after a restore."""
 
     @property
     def nothing(self) -> bool:
         """Whether a deployment has nothing to do."""
         missing = any(image.action == "ship" for image in self.images)
         waiting = self.unhealthy or missing or self.platform or self.unfinished or self.installation
-        return self.same_configuration and not waiting
+        return self.same_configuration and not waiting and not self.behind
 
     def lines(self) -> list[str]:
         """Write it for people, one change a line."""
@@ -77,7 +80,8 @@ class Plan:
             if image.action == "switch"
         ]
         lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
-        named = {"settings": self.configuration, "migrations": self.migrations, "not healthy now": self.unhealthy}
+        lines += [str(self.migrations)] if self.migrations.names else []
+        named = {"settings": self.configuration, "not healthy now": self.unhealthy}
         lines += [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
         if self.unfinished:
             lines.append(f"an activation was cut off at {self.unfinished}: it is finished or undone first")
@@ -89,7 +93,13 @@ class Plan:
 
     def as_json(self) -> dict[str, object]:
         """Give a form for --json."""
-        return {**asdict(self), "nothing": self.nothing}
+        pending = {
+            "migrations": self.migrations.names,
+            "migrations_unread": self.migrations.unread,
+            "never_ended": self.migrations.never_ended,
+            "dump": self.migrations.dump,
+        }
+        return {**asdict(self), **pending, "nothing": self.nothing}
 
 
 def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation: tuple[str, ...] = ()) -> Plan:
@@ -102,12 +112,13 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation:
         images=tuple(_image_change(service, files, facts) for service in SERVICES),
         platform=tuple(change for change in (_platform_change(name, files, facts) for name in PLATFORM) if change),
         configuration=_configuration_changes(files, facts),
-        migrations=_new_migrations(files, facts),
+        migrations=facts.migrations.pending(files.migrations),
         unhealthy=unhealthy(facts),
         same_configuration=active is not None and active.configuration_hash == files.configuration_hash,
         unfinished=facts.unfinished,
         edited=active is not None and active.is_edited,
         installation=installation,
+        behind=active is not None and facts.migrations.is_behind(active.name),
     )
 
 
@@ -156,11 +167,6 @@ def _configuration_changes(files: ReleaseFiles, facts: HostFacts) -> tuple[str, 
     generated = ("_IMAGE", "_FINGERPRINT")
     changed = {key for key in keys if new.get(key) != facts.active_facts.get(key) and not key.endswith(generated)}
     return tuple(sorted(key.removeprefix("application.") for key in changed))
-
-
-def _new_migrations(files: ReleaseFiles, facts: HostFacts) -> tuple[str, ...]:
-    known = set(facts.active_facts.get("migrations", "").split(","))
-    return tuple(name for name in files.migrations if name not in known)
 
 
 def unhealthy(facts: HostFacts) -> tuple[str, ...]:

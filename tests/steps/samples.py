@@ -115,7 +115,14 @@ def serving(files: ReleaseFiles, release: str = RELEASE, *, slot: str = "blue") 
     known = [f"active_facts={key}={value}" for key, value in release_facts(files, release, "").items()]
     values = {"link": slot, "active.release": release, "active.slot": slot, "active.previous": ""}
     lines = [*images, *platform, *slots, release_line(release, "active", files), *known, "port=80 own"]
-    return HostState(values=values, repeated=tuple(lines))
+    return HostState(values=values, repeated=(*lines, *migrated(files, release)))
+
+
+def migrated(files: ReleaseFiles, release: str = RELEASE) -> list[str]:
+    """A database that has all the migrations of a release."""
+    names = [f"migration.applied={name}" for name in files.migrations]
+    brings = f"release_migrations={release} {','.join(files.migrations)}"
+    return ["migrations=read", "database.tables=2", "database.size=8000000", *names, brings]
 
 
 def identity_lines(settings: Settings) -> list[str]:

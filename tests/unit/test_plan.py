@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.core.migrations import Pending
 from tasks.core.plan import Plan, layers_on, make_plan, unhealthy
 from tasks.core.releases import ReleaseFiles, release_files
 from tests.steps.samples import (
@@ -56,7 +57,8 @@ def test_everything_on_a_new_host(files: ReleaseFiles) -> None:
     assert {(change.service, change.why) for change in plan.platform} == {
         ("edge", "not there yet"), ("database", "not there yet"),
     }  # fmt: skip
-    assert plan.migrations == ("20260101000000_init",)
+    assert plan.migrations == Pending(("20260101000000_init",))
+    assert "1 migration: 20260101000000_init; no dump is made, the database has no tables" in plan.lines()
     assert (plan.unhealthy, plan.configuration) == ((), ())
     assert "image backend: 2 layers the host lacks, 50.0 MB unpacked in all" in plan.lines()
 
@@ -65,7 +67,7 @@ def test_a_changed_frontend_touches_nothing_else(files: ReleaseFiles, tmp_path: 
     plan = planned(rendered(tmp_path, contents={"frontend": "two"}), serving(files))
     assert [image.service for image in plan.images if image.action == "ship"] == ["frontend"]
     assert plan.lines() == ["image frontend: 1 layer the host lacks, 50.0 MB unpacked in all"]
-    assert (plan.platform, plan.migrations, plan.configuration) == ((), (), ())
+    assert (plan.platform, plan.migrations, plan.configuration) == ((), Pending(()), ())
     assert not plan.nothing
 
 
@@ -124,8 +126,18 @@ def test_a_release_without_images_in_its_facts_is_not_said_to_differ(files: Rele
 
 def test_new_migrations(files: ReleaseFiles, tmp_path: Path) -> None:
     plan = planned(rendered(tmp_path, migrations=("20260102000000_more",)), serving(files))
-    assert plan.migrations == ("20260102000000_more",)
-    assert "migrations: 20260102000000_more" in plan.lines()
+    assert plan.migrations.names == ("20260102000000_more",)
+    assert "1 migration: 20260102000000_more; a dump is made before it" in plan.lines()
+
+
+def test_what_the_database_lacks_counts_and_not_what_was_deployed(files: ReleaseFiles) -> None:
+    """After a restore of older data. Turned red by comparing with the active release's list."""
+    plan = planned(files, serving(files).without("migration.applied="))
+    assert plan.migrations.names == ("20260101000000_init",)
+    assert plan.same_configuration
+    assert not plan.nothing
+    for unsure in ("migrations=unread", "migrations=absent"):
+        assert planned(files, serving(files).without("migration").having(unsure)).nothing, unsure
 
 
 def test_a_change_of_this_tool_alone_is_not_nothing(files: ReleaseFiles) -> None:
@@ -175,3 +187,7 @@ def test_json_has_every_field(files: ReleaseFiles) -> None:
     data = planned(files, HostState()).as_json()
     assert json.loads(json.dumps(data))["nothing"] is False
     assert set(data) >= {"release", "active", "images", "platform", "configuration", "migrations", "unhealthy"}
+    stuck = serving(files).without("migration.applied=").having("migration.begun=20260101000000_init")
+    data = json.loads(json.dumps(planned(files, stuck).as_json()))
+    keys = ("migrations", "never_ended", "migrations_unread", "dump")
+    assert [data[key] for key in keys] == [["20260101000000_init"], ["20260101000000_init"], "", True]
