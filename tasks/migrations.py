@@ -30,7 +30,8 @@ def resolve_migration(
     """Say what became of a migration that never ended.
 
     --rolled-back: nothing of it is there (any more), and the next deployment runs it again. --applied: all of it is
-    there, and it never runs again. Only the table _prisma_migrations changes. Undo: restore a backup.
+    there, and it never runs again. Refused while a statement of it runs. Only the table _prisma_migrations changes.
+    Undo: restore a backup.
     """
     if rolled_back == applied:
         raise UsageError(

@@ -19,7 +19,7 @@ hold() {
 }
 
 hold_prepare() {
-  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log" 2>/dev/null || true # root's may stay
+  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log" "$(migrate_log)" "$(migrate_log).code" 2>/dev/null || true # root's may stay
   recover
   stray_check
   facts

@@ -1,6 +1,6 @@
 # Bring the database's schema to what the release's backend expects; nothing is started when nothing is pending.
 #
-# Parameters: POSTGRES_DB; release.facts: migrations=NAME,NAME... (empty: the application has none).
+# Parameters: MIGRATE_TIMEOUT (seconds); release.facts: migrations=NAME,NAME... (empty: the application has none).
 # Output:     none.
 # Exit codes: a function returns 1, with `blame` (failure.sh).
 
@@ -20,9 +20,9 @@ migration_stuck_check() {
   stuck=$(migrations_look "$stuck_id" 2>/dev/null) || return 0 # the one-shot fails on what cannot be read, and says why
   stuck=$(printf '%s\n' "$stuck" | sed -n 's/^migration\.begun=//p' | head -n 1)
   [ -n "$stuck" ] || return 0
-  stuck_runs=$(database_ask "$stuck_id" "select count(*) || ' statements run in the database, the longest for ' || coalesce(max(extract(epoch from now() - query_start))::int, 0) || ' s' from pg_stat_activity where datname = current_database() and usename = '$POSTGRES_USER' and state = 'active'") || stuck_runs='what runs now cannot be seen'
-  blame migrate "the migration $stuck was begun by an earlier deployment and never ended ($stuck_runs)" \
-    "see what it has done (fab -H HOST logs --service deploy), then: fab -H HOST resolve-migration $stuck --rolled-back (it runs again) or --applied (it is done); or fab -H HOST restore"
+  stuck_runs=$(migration_running "$stuck_id") || stuck_runs='cannot be seen'
+  blame migrate "the migration $stuck was begun by an earlier deployment and never ended (statements of it that run: ${stuck_runs:-none})" \
+    "$(resolve_next "$stuck")"
 }
 
 # migrate_dump RELEASE: the data as it was, before its schema changes; a database without tables has none.
@@ -32,27 +32,6 @@ migrate_dump() {
   say "dumping the database ($dump_tables tables) before its schema changes"
   backup_make "$1" || return 1
   say "dump: $BACKUP_FILE"
-}
-
-# resolve_migration NAME rolled-back|applied: as Prisma's `migrate resolve` does it, which needs its command line in the image.
-# Source: prisma/prisma-engines, schema-engine/core/src/commands: mark_migration_rolled_back, mark_migration_applied.
-resolve_migration() {
-  case $1 in '' | *[!A-Za-z0-9_-]*) refuse 2 "not a migration's name: $1" ;; esac
-  resolve_id=$(container_of platform database)
-  [ -n "$resolve_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
-  resolve_where="where migration_name = '$1' and finished_at is null and rolled_back_at is null"
-  resolve_found=$(database_ask "$resolve_id" "select count(*) from _prisma_migrations $resolve_where") ||
-    refuse 1 "the database could not be asked for its migrations" "fab -H HOST logs --service database"
-  [ "$resolve_found" != 0 ] || refuse 1 "no migration $1 was begun here and not ended" "fab -H HOST plan names those that are pending"
-  resolve_sql="update _prisma_migrations set rolled_back_at = now() $resolve_where"
-  case $2 in
-  rolled-back) ;;
-  applied) resolve_sql="insert into _prisma_migrations (id, checksum, finished_at, migration_name, started_at, applied_steps_count)
-    select gen_random_uuid()::text, checksum, now(), migration_name, now(), 0 from _prisma_migrations $resolve_where limit 1; $resolve_sql" ;;
-  *) refuse 2 "resolve-migration: rolled-back or applied, not $2" ;;
-  esac
-  database_ask "$resolve_id" "$resolve_sql" >/dev/null || refuse 1 "the migration $1 could not be marked" "fab -H HOST logs --service database"
-  fact resolved "$1 $2"
 }
 
 # migrate RELEASE SLOT
@@ -65,6 +44,72 @@ migrate() {
   say "migrations pending: $migrations"
   migration_stuck_check || return 1
   migrate_dump "$1" || return 1
-  told migrate compose_slot "$1" "$2" --profile migrate run --rm --no-deps -T migrate || return 1
+  migrate_run "$1" "$2" || return 1
   say "migrated"
+}
+
+migrate_log() { printf '%s/.migrate.log\n' "$DEPLOYMENT_PATH"; }
+
+# migrate_run RELEASE SLOT: the one-shot; its lines are said as they come, and MIGRATE_TIMEOUT ends it.
+migrate_run() {
+  run_log=$(migrate_log) run_over=no
+  rm -f "$run_log.code"
+  {
+    run_code=0
+    compose_slot "$1" "$2" --profile migrate run --rm --no-deps -T migrate 2>&1 || run_code=$?
+    printf '%s\n' "$run_code" >"$run_log.code"
+  } | tee "$run_log" | say_lines '  migrate: ' &
+  run_pid=$!
+  migrate_watch "$2"
+  run_code=$(cat "$run_log.code" 2>/dev/null) || run_code=1
+  FAILED_OUTPUT=$(sed '/^[[:space:]]*$/d' "$run_log" | tail -n 20)
+  rm -f "$run_log" "$run_log.code"
+  [ "$run_over/$run_code" != no/0 ] || { FAILED_OUTPUT='' && return 0; }
+  FAILED_CODE=$run_code
+  migrate_blame
+}
+
+# migrate_watch SLOT: until the one-shot has ended; an engine that does not end it within half a minute is not waited for.
+migrate_watch() {
+  read_clock
+  run_end=$((CLOCK + MIGRATE_TIMEOUT * 1000))
+  while kill -0 "$run_pid" 2>/dev/null; do
+    sleep 0.1
+    read_clock
+    if [ "$run_over" = no ] && [ "$CLOCK" -ge "$run_end" ]; then
+      run_over=yes
+      say "not ended within MIGRATE_TIMEOUT, $MIGRATE_TIMEOUT s: ending it"
+      migrate_stop "$1"
+    fi
+    [ "$CLOCK" -lt $((run_end + 30000)) ] || return 0
+  done
+}
+
+# migrate_stop SLOT: first the program, which would begin the next statement, then what it has left at work in the server.
+migrate_stop() {
+  for run_id in $(failure_engine ps -q --filter "label=app=$APP_NAME" --filter "label=slot=$1" --filter label=service=migrate); do
+    failure_engine kill "$run_id" >/dev/null 2>&1 || true
+  done
+  run_left='its statement in the database was cancelled'
+  migration_sessions_end || run_left='whether its statement in the database has ended is not known'
+}
+
+# migrate_blame: which migration it was, what became of it, and the next command where it keeps others from running.
+migrate_blame() {
+  run_stuck=$(migrations_look "$(container_of platform database)" 2>/dev/null | sed -n 's/^migration\.begun=//p' | head -n 1)
+  run_next=
+  [ -z "$run_stuck" ] || run_next=$(resolve_next "$run_stuck")
+  if [ "$run_over" = yes ]; then
+    blame migrate "${run_stuck:-the one-shot} did not end within $MIGRATE_TIMEOUT s: it was ended, and $run_left" \
+      "${run_next:+$run_next; }if it needs longer, set MIGRATE_TIMEOUT (seconds) in .env; then fab -H HOST deploy"
+  else
+    run_said=$(printf '%s\n' "$FAILED_OUTPUT" | tail -n 1)
+    blame migrate "${run_said:-exit code $run_code}" "${run_next:+mend it, and }$run_next"
+  fi
+}
+
+# migrate_undo: what an activation that was cut off has left of its one-shot, whose container is gone.
+migrate_undo() {
+  rm -f "$(migrate_log)" "$(migrate_log).code"
+  [ -z "$(release_value "$J_RELEASE" migrations)" ] || migration_sessions_end || warn "whether a migration's statement still runs in the database is not known"
 }

@@ -14,6 +14,7 @@ undo() {
     undo_link || return 1
   fi
   slot_remove "$J_TO" || return 1
+  [ "$J_PHASE" != started ] || migrate_undo
   UNDO_EXCEPT=''
   undo_platform || UNDO_EXCEPT=$J_PLATFORM
   [ "$J_RELEASE" = "$(active_value release)" ] || undo_state || return 1

@@ -30,8 +30,8 @@ def release_to_bring_up(facts: HostFacts, *, pushed: str | None = None) -> Choic
 
     The last release that was pushed after the active one and has not come up: a failed one is tried again, but only
     when it is `pushed`, what this checkout pushed last (None: whichever). Without one, the active release when not all
-    of it runs, or when the database lacks migrations of it. After `down` what served comes first: a release that failed then would
-    leave nothing that serves.
+    of it runs, or when the database lacks migrations of it. After `down` what served comes first: a release that
+    failed then would leave nothing that serves.
     """
     names = [each.name for each in facts.releases]
     retired = [each for each in facts.releases if each.status == "retired"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.core.errors import HostFailed
 from tasks.core.migrations import HostMigrations
@@ -142,7 +142,7 @@ class HostFacts:
     maintenance: Mapping[str, str]  # since and message; empty when it is off
     database_fault: str = ""
     database_next: str = ""
-    migrations: HostMigrations = HostMigrations()
+    migrations: HostMigrations = field(default_factory=HostMigrations)
 
     @property
     def active(self) -> HostRelease | None:

@@ -169,6 +169,22 @@ ordered() {
   done
 }
 
+@test "resolve-migration waits for its statement: while one runs it is refused, with how to end it" {
+  for shell in $SHELLS; do
+    one_table "$shell"
+    echo 1 >"$FAKE/stuck"
+    echo '77, for 3 s: alter table things' >"$FAKE/running"
+    run ordered "$shell" resolve-migration resolve-migration 20260101_half rolled-back
+    echo "$shell $output"
+    [ "$status" = 1 ]
+    [[ $output == *'still runs in the database (77, for 3 s: alter table things)'*'pg_terminate_backend(77)'* ]]
+    never grep -q 'set rolled_back_at' "$FAKE/sql"
+    rm "$FAKE/running"
+    ordered "$shell" resolve-migration resolve-migration 20260101_half rolled-back
+    grep -q 'set rolled_back_at' "$FAKE/sql"
+  done
+}
+
 @test "prune by order: failed releases and old dumps of migrations go; what serves, what served, and backups by hand stay" {
   for shell in $SHELLS; do
     fresh

@@ -1,4 +1,4 @@
-"""Migrations in `plan`, `deploy` and `up`: what is pending is said, one that never ended is refused before anything is done."""
+"""Migrations in `plan`, `deploy` and `up`: what is pending is said, one that never ended is refused."""
 
 import pytest
 

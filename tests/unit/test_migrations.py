@@ -15,22 +15,23 @@ def test_the_facts_give_it() -> None:
     assert HostState().facts().migrations == HostMigrations()
 
 
+NEW = HostMigrations()
+NO_TABLE = HostMigrations("absent", tables=1)
+UNREAD = HostMigrations("unread", why="it does not run")
+STUCK = HostMigrations("read", applied=("a",), begun=("b",))
+NO_DUMP = "no dump is made, the database has no tables"
+TAKEN = "1 migration, taken as pending because the database could not be asked (it does not run): a"
 CASES = {
     "all there": (READ, "ab", Pending(()), ""),
     "some": (READ, "abcd", Pending(("c", "d"), dump=True), "2 migrations: c, d; a dump is made before them"),
     "one": (READ, "abc", Pending(("c",), dump=True), "1 migration: c; a dump is made before it"),
-    "a new host": (HostMigrations(), "a", Pending(("a",)), "1 migration: a; no dump is made, the database has no tables"),
-    "no table of them": (HostMigrations("absent", tables=1), "a", Pending(("a",), dump=True),
-                         "1 migration: a; a dump is made before it"),
-    "unread": (HostMigrations("unread", why="it does not run"), "a", Pending(("a",), unread="it does not run", dump=True),
-               "1 migration, taken as pending because the database could not be asked (it does not run): a; "
-               "a dump is made before it"),
-    "no migrations at all": (HostMigrations("unread", why="it does not run"), "", Pending(()), ""),
-    "one that never ended": (HostMigrations("read", applied=("a",), begun=("b",)), "abc",
-                             Pending(("b", "c"), ("b",)), "2 migrations: b, c; no dump is made, the database has no tables"),
-    "one that never ended, and nothing pending": (HostMigrations("read", applied=("a",), begun=("b",)), "a",
-                                                  Pending(()), ""),
-}  # fmt: skip
+    "a new host": (NEW, "a", Pending(("a",)), f"1 migration: a; {NO_DUMP}"),
+    "no table of them": (NO_TABLE, "a", Pending(("a",), dump=True), "1 migration: a; a dump is made before it"),
+    "unread": (UNREAD, "a", Pending(("a",), unread=UNREAD.why, dump=True), f"{TAKEN}; a dump is made before it"),
+    "no migrations at all": (UNREAD, "", Pending(()), ""),
+    "one that never ended": (STUCK, "abc", Pending(("b", "c"), ("b",)), f"2 migrations: b, c; {NO_DUMP}"),
+    "one that never ended, and nothing pending": (STUCK, "a", Pending(()), ""),
+}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -178,6 +178,7 @@ BAD = {
     "EDGE_MEMORY": ["1k"],
     "KEEP_RELEASES": ["0", "1", "101"],
     "HEALTH_TIMEOUT": ["0", "3601", "2m"],
+    "MIGRATE_TIMEOUT": ["0", "86401", "10m"],
     "HEALTH_RETRIES": ["0", "101"],
     "DRAIN_SECONDS": ["-1", "601"],
     "MIN_DOCKER_VERSION": ["20", "v20.10", "20.10.10.1", "20.x"],

@@ -111,6 +111,11 @@ class Deployment(Group):
     health_timeout: Annotated[int, whole(1, 3600, of=_SECONDS)] = setting(
         "How long a new release may take until it is healthy.", default="120", example="300"
     )
+    migrate_timeout: Annotated[int, whole(1, 86_400, of=_SECONDS)] = setting(
+        "How long the migrations of a release may take, all together, before they are ended and the release fails.",
+        default="600",
+        example="3600",
+    )
     health_retries: Annotated[int, whole(1, 100, of="a number")] = setting(
         "Failed checks in a row after which a container that had answered counts as broken.",
         default="5",

@@ -35,6 +35,7 @@ def release_environment(settings: Settings) -> dict[str, str]:
         "DATABASE_MEMORY": settings.database_memory,
         "EDGE_MEMORY": settings.edge_memory,
         "KEEP_RELEASES": str(settings.keep_releases),
+        "MIGRATE_TIMEOUT": str(settings.migrate_timeout),
         "HEALTH_TIMEOUT": str(settings.health_timeout),
         "HEALTH_RETRIES": str(settings.health_retries),
         "DRAIN_SECONDS": str(settings.drain_seconds),
