@@ -18,7 +18,8 @@ from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Host, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, read_facts, require_disk, require_identity
+from tasks.hosts import Lock, held, read_facts, require_disk, require_identity, require_readable
+from tasks.image_store import ImageStore
 from tasks.images import send_images
 from tasks.installation import ensure_engine, plan_installation
 from tasks.last_build import remember_name
@@ -36,7 +37,9 @@ def plan(host: Host, work: Workspace) -> Outcome:
     find_runtime(work)
     facts = read_facts(host, work)
     require_identity(host, work, facts)
-    wanted = _prepare(host, work, facts, plan_installation(host, work, facts))
+    installation = plan_installation(host, work, facts)
+    require_readable(host, facts)
+    wanted = _prepare(host, work, facts, installation)
     for line in wanted.plan.lines():
         work.console.say("  " + line)
     for name in wanted.plan.migrations.never_ended:
@@ -70,6 +73,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     if not facts.is_locked:  # else it may be at work just now
         require_ended(host, facts, migrations(work.settings.app_source))
     installation = plan_installation(host, work, facts)
+    require_readable(host, facts)
     with clock.step("build"):
         wanted = _prepare(host, work, facts, installation)
     if wanted.plan.nothing:
@@ -116,11 +120,20 @@ def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Instal
     made = make_build(work, facts=facts)
     if made.built:
         work.console.say(f"  built {', '.join(made.built)}")
+    _require_server(host, work, facts, made.build)
     files = release_files(work.root, work.settings, made.build)
     name = choose_name(host, made.build, files, facts)
     remember_name(work.root, made.build, host.name, name)
     plan = make_plan(files, name, facts, installation.lines if installation else ())
     return _Prepared(made.build.called(name, host.name), files, plan)
+
+
+def _require_server(host: Host, work: Workspace, facts: HostFacts, build: Build) -> None:
+    """Refuse a new database image that could not read the host's data; what cannot be asked here, the host looks at."""
+    image = build.images["database"].content_name
+    if "major" in facts.data and facts.active_facts.get("image.database") != image:
+        server = ImageStore(work.workstation, find_runtime(work)).server(image)
+        require_identity(host, work, facts, server)
 
 
 def _install(host: Host, work: Workspace, lock: Lock, clock: Clock) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.core.application import check_application
-from tasks.core.checks import Check, host_checks
+from tasks.core.checks import Check, host_checks, identity_checks
 from tasks.core.errors import DeployError
+from tasks.core.identity import Server
 from tasks.core.image_inputs import base_images
 from tasks.core.protocols import Host, Outcome
 from tasks.core.settings import Settings
@@ -26,7 +27,9 @@ def doctor(host: Host, work: Workspace) -> Outcome:
         work.console.say(str(check))
     facts = read_facts(host, work)
     reached = Check("connection", True, f"{host.name} ({host.address})")
-    for check in (found := [reached, *host_checks(facts, work.settings, target=host.target)]):
+    server = _server(work) if "major" in facts.data else None
+    identity = identity_checks(facts, work.settings, host=host.name, target=host.target, server=server)
+    for check in (found := [reached, *host_checks(facts, work.settings, target=host.target), *identity]):
         work.console.say(str(check))
     checks += found
     failed = [check for check in checks if not check.passed]
@@ -54,3 +57,13 @@ def _runtime(work: Workspace) -> Iterator[Check]:
     missing = [f"{tag} ({setting})" for tag, setting in wanted.items() if tag not in there]
     said = f"not here, the next build pulls: {', '.join(missing)}" if missing else f"here: {', '.join(wanted)}"
     yield Check("base images", True, said)
+
+
+def _server(work: Workspace) -> Server | None:
+    """Ask the database's base image what it runs; nothing where it is not here: a deployment asks what it has built."""
+    try:
+        store = ImageStore(work.workstation, find_runtime(work))
+    except DeployError:
+        return None
+    base = work.settings.postgres_image
+    return store.server(base) if base in store.inspect(base) else None

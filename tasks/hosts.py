@@ -20,7 +20,7 @@ from tasks.core.errors import (
     UsageError,
 )
 from tasks.core.facts import HostFacts, parse_facts
-from tasks.core.identity import identity_changes, old_values
+from tasks.core.identity import Server, identity_faults
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Outcome
 from tasks.core.reasons import typed
@@ -76,15 +76,23 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Col
         raise refusal(faults)(f"{host.name} cannot run the application yet", detail=detail, remedy=faults[0].remedy)
 
 
-def require_identity(host: Host, work: Workspace, facts: HostFacts) -> None:
-    """Refuse settings that belong to another database than the host's, and a server that runs on other data."""
-    if changes := identity_changes(facts, work.settings):
+def require_readable(host: Host, facts: HostFacts) -> None:
+    """Refuse to take a directory that this user may not read for one with nothing in it."""
+    if facts.unreadable:
+        raise HostNotReady(f"{host.name}: {facts.unreadable}", remedy=facts.unreadable_next)
+
+
+def require_identity(host: Host, work: Workspace, facts: HostFacts, server: Server | None = None) -> None:
+    """Refuse settings that belong to another deployment than what is on the host, and a server that runs on other data.
+
+    `server`: what the new database image runs, once that is known.
+    """
+    for fault in identity_faults(facts, work.settings, host=host.name, target=host.target, server=server):
         raise IdentityChanged(
-            f"the database on {host.name} has another identity: nothing was changed",
-            detail="\n".join(map(str, changes)),
-            remedy=f"set it back ({old_values(changes)}); to begin with an empty database instead, save the data, "
-            f"then, with the old values, fab -H {host.target} down --volumes --yes, and deploy with the new ones",
+            f"{fault.what}: nothing was changed", detail="\n".join(map(str, fault.changes)), remedy=fault.remedy
         )
+    if server:
+        return  # the rest was said before the build
     if facts.is_database_astray:
         raise HostNotReady(
             f"{host.name}: {facts.database_fault}; nothing was changed", remedy=typed(facts.database_next, host.target)

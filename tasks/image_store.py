@@ -9,6 +9,7 @@ from tasks.core import builders
 from tasks.core.archive import ArchivedImage, read_archive
 from tasks.core.builders import ContainerRuntime, LocalImage
 from tasks.core.errors import BuildFailed
+from tasks.core.identity import Server, parse_server
 from tasks.core.images import hex_tag
 from tasks.core.protocols import Workstation
 from tasks.core.releases import Build
@@ -49,6 +50,11 @@ class ImageStore:
                 remedy=f"{name} pull {tag} shows more; without internet save it elsewhere ({name} save -o FILE {tag}) "
                 f"and load it here ({name} load -i FILE); or set {setting} to an image that is here ({name} images)",
             )
+
+    def server(self, tag: str) -> Server | None:
+        """Ask a database image what it runs; nothing where it is not here, or of another architecture."""
+        answer = self._workstation.run(builders.server(self._runtime.name, tag), accept=range(256))
+        return parse_server(answer.lines) if answer.exit_code == 0 else None
 
     def content_names(self, name: str) -> list[str]:
         """List the names by content of an image."""

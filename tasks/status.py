@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tasks.core.errors import HostFailed, NothingDeployed
 from tasks.core.protocols import Host, Outcome
-from tasks.core.reasons import typed
+from tasks.core.reasons import refusal, typed
 from tasks.core.status import next_command, status_data, status_lines, status_title
 from tasks.core.workspace import Workspace
-from tasks.hosts import host_parameters, read_facts
+from tasks.hosts import host_parameters, read_facts, require_readable
 
 
 def status(host: Host, work: Workspace) -> Outcome:
@@ -16,6 +16,7 @@ def status(host: Host, work: Workspace) -> Outcome:
     The releases on the host with their status, and the next command where something is to be done. Changes nothing.
     """
     facts = read_facts(host, work)
+    require_readable(host, facts)
     for line in status_lines(facts, host.target):
         work.console.say(line)
     return Outcome(
@@ -37,8 +38,11 @@ def verify(host: Host, work: Workspace) -> Outcome:
         )
     checks = [check.split(" ", 2) for check in answer.values("check")]
     if not checks:
+        what, remedy = refusal(answer)
         raise HostFailed(
-            f"{host.name} has nothing to verify", detail="\n".join(answer.talk), remedy=f"fab -H {host.target} deploy"
+            f"{host.name}: {what}" if what else f"{host.name} has nothing to verify",
+            detail="" if what else "\n".join(answer.talk),
+            remedy=typed(remedy, host.target) or f"fab -H {host.target} deploy",
         )
     bad = [check[0] for check in checks if check[1] != "healthy"]
     if bad == ["active"]:  # the host's word for what it should serve

@@ -21,7 +21,9 @@ facts() {
     volume_facts
     database_facts
     migration_facts
+    stack_facts
   }
+  data_facts
   maintenance_facts
   lock_facts
 }

@@ -51,6 +51,9 @@ own() {
   [ "$OWNER" = 0:0 ] || chown -R -h "$OWNER" "$@"
 }
 
+# physical DIRECTORY: where it is, without links; as it was given when it is not there.
+physical() { (cd -P "$1" 2>/dev/null && pwd -P) || printf '%s\n' "$1"; }
+
 # value_of FILE KEY: the value of a key=value line, or nothing.
 value_of() {
   [ -f "$1" ] || return 0

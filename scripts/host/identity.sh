@@ -64,13 +64,32 @@ identity_adopt() {
   } | replace "$DEPLOYMENT_PATH/identity"
 }
 
-# stray_check: a slot that runs and is not of this directory belongs to another one: DEPLOYMENT_PATH was changed. Ends with
-# exit code 1, before anything of it could be taken for ours and removed.
+# stray_check: containers of this application that were deployed from another directory, or slots that no file here knows of, are
+# not ours to remove. Ends with exit code 1.
 stray_check() {
-  [ ! -f "$DEPLOYMENT_PATH/active" ] && [ "$(served_slot)" = none ] && ! is_journal && command -v docker >/dev/null 2>&1 || return 0
+  command -v docker >/dev/null 2>&1 || return 0
+  stray_path=$(stack_paths | head -n 1)
+  stray_remedy="set DEPLOYMENT_PATH back; to move, fab down with the old one first, then move the directory"
+  [ -z "$stray_path" ] || refuse 1 "$APP_NAME runs here already, deployed to $stray_path and not to $DEPLOYMENT_PATH" "$stray_remedy"
+  [ ! -f "$DEPLOYMENT_PATH/active" ] && [ "$(served_slot)" = none ] && ! is_journal || return 0
   stray_found=$(engine ps --filter "label=app=$APP_NAME" --filter label=release --format '{{.Label "release"}}' 2>/dev/null | head -n 1)
-  [ -z "$stray_found" ] || refuse 1 "$APP_NAME ($stray_found) runs here already, deployed to another directory than $DEPLOYMENT_PATH" \
-    "set DEPLOYMENT_PATH back; to move, fab down with the old one first, then move the directory"
+  [ -z "$stray_found" ] || refuse 1 "$APP_NAME ($stray_found) runs here already, deployed to another directory than $DEPLOYMENT_PATH" "$stray_remedy"
+}
+
+# stack_paths: the other directories that containers of this application were deployed from, a line each; Compose labels each
+# container with the release's directory. One that was moved, with a link left in its old place, is no other.
+stack_paths() {
+  stack_here=$(physical "$DEPLOYMENT_PATH")
+  engine ps -a --filter "label=app=$APP_NAME" --filter label=slot --format '{{.Label "com.docker.compose.project.working_dir"}}' 2>/dev/null |
+    sed -n 's|/releases/[^/]*$||p' | sort -u | while IFS= read -r stack_path; do
+    [ "$(physical "$stack_path")" = "$stack_here" ] || printf '%s\n' "$stack_path"
+  done
+}
+
+stack_facts() {
+  stack_paths | while IFS= read -r stack_path; do
+    fact stack "$stack_path"
+  done
 }
 
 # database_here CONTAINER: whether the running server's files are this host's database, as its container sees them. Else 1, with

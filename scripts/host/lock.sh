@@ -16,6 +16,7 @@ deployment_path_make() {
   if [ ! -d "$DEPLOYMENT_PATH" ]; then
     (umask 022 && mkdir -p "${DEPLOYMENT_PATH%/*}/") 2>/dev/null && mkdir -m 0750 "$DEPLOYMENT_PATH" 2>/dev/null || [ -d "$DEPLOYMENT_PATH" ] || {
       privilege_require
+      require_readable
       refuse 1 "cannot make $DEPLOYMENT_PATH as $(id -un 2>/dev/null || id -u)" \
         "sudo install -d -m 0750 -o $(id -u) -g $(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
     }

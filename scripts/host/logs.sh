@@ -3,7 +3,7 @@
 # Parameters: APP_NAME, LOG_PATH, DEPLOYMENT_PATH. Arguments: [SERVICE|all|deploy] [LINES|all] [SINCE] [follow]; the last 100
 # lines, or all SINCE, when not said. SINCE is how long ago (10m), or a time; it is not for a deployment's log.
 # Output:     lines on stdout, `SLOT/SERVICE | ` or `SERVICE | ` before each when there is more than one container.
-# Exit codes: 0; 1 there is nothing of that name.
+# Exit codes: 0; 1 there is nothing of that name, or what is deployed may not be read.
 
 # log_open NAME: a new log, in LOG_FILE; where the user cannot make LOG_PATH, logs are beside the releases.
 log_open() {
@@ -23,6 +23,7 @@ log_open() {
 log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }
 
 logs() {
+  require_readable
   LOGS_SINCE=${3:-}
   case $LOGS_SINCE in *[!0-9smhTZ:.+-]*) refuse 2 "not a time: $LOGS_SINCE" "10m, 2h30m, or a time like 2026-01-31T12:00:00Z" ;; esac
   LOGS_LINES=${2:-}

@@ -1,7 +1,7 @@
 # Know who we are. Privilege was chosen once, by whoever started the script (root, sudo, or the user as it is).
 #
 # Parameters: none.
-# Output:     facts user, privilege.
+# Output:     facts user, privilege; path.unreadable=WHAT and path.next=REMEDY where this user may not look.
 # Exit codes: 1 this user may nothing here (privilege_require).
 
 # Once, because the answer cannot change and is asked for often.
@@ -29,13 +29,46 @@ privilege_require() {
     "echo '$privilege_user ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/$privilege_user  (without requiretty), or usermod -aG docker $privilege_user and a DEPLOYMENT_PATH that $privilege_user may write"
 }
 
-# require_readable: what may not be read is not nothing.
+# require_readable: what may not be read is not nothing. Refuses with who may, and the way.
 require_readable() {
-  [ ! -d "$DEPLOYMENT_PATH" ] || { [ -r "$DEPLOYMENT_PATH" ] && [ -x "$DEPLOYMENT_PATH" ]; } ||
-    refuse 1 "$(id -un 2>/dev/null || id -u) may not read $DEPLOYMENT_PATH" "fab -H HOST doctor says what is missing"
+  readable_path=$(unreadable)
+  [ -z "$readable_path" ] || refuse 1 "$(unreadable_text "$readable_path")" "$(unreadable_next)"
+}
+
+# unreadable: the first of what every reading task looks into that this user may not read; nothing when all may be read.
+unreadable() {
+  [ "$OUR_UID" != 0 ] || return 0
+  unreadable_above=$(existing_parent "$DEPLOYMENT_PATH")
+  if [ ! -x "$unreadable_above" ]; then
+    printf '%s\n' "$unreadable_above"
+    return
+  fi
+  for unreadable_one in '' /releases /slots /active /history.jsonl; do
+    [ -e "$DEPLOYMENT_PATH$unreadable_one" ] && [ ! -r "$DEPLOYMENT_PATH$unreadable_one" ] || continue
+    printf '%s\n' "$DEPLOYMENT_PATH$unreadable_one"
+    return
+  done
+}
+
+# unreadable_text PATH: who may not, and who may: its owner, root, and its group where that has the bits.
+unreadable_text() {
+  unreadable_who=$(stat -L -c %U "$1")
+  [ "$unreadable_who" = root ] || unreadable_who="$unreadable_who and root"
+  case $(stat -L -c %A "$1") in d???r?[xs]* | -???r*) unreadable_who="$unreadable_who, and the group $(stat -L -c %G "$1")," ;; esac
+  printf '%s may not read %s; %s may\n' "$(id -un 2>/dev/null || id -u)" "$1" "$unreadable_who"
+}
+
+unreadable_next() {
+  printf 'log in as one of these, or allow this user sudo without a password; to give the directory to this user, on the host: sudo chown -R %s:%s %s\n' \
+    "$(id -u)" "$(id -g)" "$DEPLOYMENT_PATH"
 }
 
 privilege_facts() {
   fact user "${SUDO_USER:-$(id -un 2>/dev/null || id -u)}"
   fact privilege "$(privilege)"
+  privilege_path=$(unreadable)
+  [ -z "$privilege_path" ] || {
+    fact path.unreadable "$(unreadable_text "$privilege_path")"
+    fact path.next "$(unreadable_next)"
+  }
 }

@@ -2,9 +2,10 @@
 #
 # Parameters: DEPLOYMENT_PATH, APP_NAME.
 # Output:     a few lines and a table on stdout.
-# Exit codes: 0, also when nothing is deployed; 1 the engine does not answer, so that it cannot be told what runs.
+# Exit codes: 0, also when nothing is deployed; 1 the engine does not answer, so that it cannot be told what runs, or what is deployed may not be read.
 
 status() {
+  require_readable
   printf 'application  %s in %s\n' "$APP_NAME" "$DEPLOYMENT_PATH"
   if [ "$(served_slot)" = none ]; then
     printf 'serving      nothing is deployed\n'

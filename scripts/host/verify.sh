@@ -2,9 +2,10 @@
 #
 # Parameters: APP_NAME, ports, POSTGRES_DB.
 # Output:     check=SERVICE healthy|unhealthy MESSAGE, a line a check; database.next=REMEDY where the database is not this host's.
-# Exit codes: 0 all healthy; 1 one is not, or nothing is deployed.
+# Exit codes: 0 all healthy; 1 one is not, nothing is deployed, or it may not be read.
 
 verify() {
+  require_readable
   VERIFY_CODE=0
   VERIFY_SLOT=$(served_slot) VERIFY_RELEASE=$(active_value release)
   if [ "$VERIFY_SLOT" = none ]; then

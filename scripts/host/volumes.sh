@@ -32,7 +32,7 @@ volumes_ensure() {
   volume_lost_check || return 1
   volume_check "$DATA_VOLUME" DATA_PATH "$DATA_PATH" "$1" || return 1
   volume_check "$SOCKET_VOLUME" SOCKET_PATH "$SOCKET_PATH" "$1" || return 1
-  is_volume "$DATA_VOLUME" || volume_make "$DATA_VOLUME" "$DATA_PATH" || return 1
+  is_volume "$DATA_VOLUME" || volume_make "$DATA_VOLUME" "$DATA_PATH" "$(data_labels "$1")" || return 1
   is_volume "$SOCKET_VOLUME" || volume_make "$SOCKET_VOLUME" "$SOCKET_PATH" || return 1
   is_volume "$CERTS_VOLUME" || volume_make "$CERTS_VOLUME" || return 1
   if ! is_volume "$ASSETS_VOLUME"; then
@@ -61,12 +61,13 @@ volume_check() {
       "set $2=$check_directory; or, if nothing in it is needed, on the host: docker volume rm $1, then the same command again"
 }
 
-# volume_make NAME [DIRECTORY]: on the directory where one is given.
+# volume_make NAME [DIRECTORY [LABELS]]: on the directory where one is given.
 volume_make() {
+  # shellcheck disable=SC2086 # options
   if [ -n "${2:-}" ]; then
-    engine volume create --label "app=$APP_NAME" --opt type=none --opt o=bind --opt "device=$2" "$1" >/dev/null || return 1
+    engine volume create --label "app=$APP_NAME" ${3:-} --opt type=none --opt o=bind --opt "device=$2" "$1" >/dev/null || return 1
   else
-    engine volume create --label "app=$APP_NAME" "$1" >/dev/null || return 1
+    engine volume create --label "app=$APP_NAME" ${3:-} "$1" >/dev/null || return 1
   fi
   detail "volume $1 made"
 }

@@ -69,6 +69,22 @@ def inspect(name: str, tag: str) -> Command:
     return (name, "image", "inspect", "--format", "{{json .}}", tag)
 
 
+def server(name: str, tag: str) -> Command:
+    """Ask a database image for its major version and C library (`parse_server`)."""
+    return (
+        name,
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--entrypoint",
+        "/bin/sh",
+        tag,
+        "-c",
+        "postgres --version; ls /lib",
+    )
+
+
 def pull(name: str, tag: str) -> Command:
     """Fetch a base image that is not in the local store."""
     return (name, "pull", tag)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tasks.core.disk import disk_remedy
 from tasks.core.facts import HostFacts
+from tasks.core.identity import Server, identity_faults
 from tasks.core.installation import Installation, needed_installation
 from tasks.core.os_release import detect
 from tasks.core.requirements import (
@@ -61,6 +62,20 @@ def host_checks(
     yield _clock(facts, time.time() if now is None else now)
     yield _lock(facts)
     yield _unfinished(facts)
+
+
+def identity_checks(
+    facts: HostFacts, settings: Settings, *, host: str, target: str, server: Server | None = None
+) -> Iterator[Check]:
+    """Check that what is on the host belongs to these settings; see identity_faults."""
+    faults = list(identity_faults(facts, settings, host=host, target=target, server=server))
+    for fault in faults:
+        yield Check(fault.about, False, "; ".join([fault.what, *map(str, fault.changes)]), fault.remedy)
+    if not faults:
+        is_there = facts.identity or facts.data
+        yield Check(
+            "data", True, "as these settings make it" if is_there else "none yet: the first deployment makes it"
+        )
 
 
 def _system(facts: HostFacts) -> Check:
@@ -121,6 +136,8 @@ def _ports(facts: HostFacts) -> Iterator[Check]:
 
 
 def _path(facts: HostFacts, settings: Settings) -> Check:
+    if facts.unreadable:
+        return Check("deployment path", False, facts.unreadable, facts.unreadable_next)
     place, writable = settings.deployment_path, facts.is_path_writable
     found = (
         f"{place} is {'present' if facts.is_path_there else 'missing'}, {'writable' if writable else 'not writable'}"

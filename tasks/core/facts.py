@@ -112,7 +112,9 @@ class HostFacts:
 
     `privilege` is root, sudo, docker (may speak to the engine) or none; `clock` is in seconds since the epoch;
     `served_slot` is blue, green or none; `lock` is free, unknown, or held and by whom; `identity` and `active_facts`
-    are the host's files as they stand; `database_fault` is why the database is not the host's, with what to do next.
+    are the host's files as they stand; `database_fault` is why the database is not the host's, with what to do next;
+    `data` is what the data volume says of itself (scripts/host/data.sh); `stacks` are other directories that containers
+    of this application were deployed from; `unreadable` is who may not read what is deployed, and who may.
     """
 
     user: str
@@ -143,6 +145,10 @@ class HostFacts:
     database_fault: str = ""
     database_next: str = ""
     migrations: HostMigrations = field(default_factory=HostMigrations)
+    data: Mapping[str, str] = field(default_factory=dict)
+    stacks: tuple[str, ...] = ()
+    unreadable: str = ""
+    unreadable_next: str = ""
 
     @property
     def active(self) -> HostRelease | None:
@@ -158,11 +164,6 @@ class HostFacts:
     def is_locked(self) -> bool:
         """Whether somebody is changing the host now."""
         return self.lock.startswith("held")
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether we may look into the deployment's directory."""
-        return not self.lock.startswith("unknown")
 
     @property
     def unfinished(self) -> str:
@@ -234,6 +235,10 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         database_fault=facts.last("database.fault"),
         database_next=facts.last("database.next"),
         migrations=_migrations(facts),
+        data=facts.under("data."),
+        stacks=facts.each("stack"),
+        unreadable=facts.last("path.unreadable"),
+        unreadable_next=facts.last("path.next"),
     )
 
 

@@ -50,8 +50,6 @@ def _health(container: HostContainer) -> str:
 
 def status_title(facts: HostFacts) -> str:
     """Say in one line what serves."""
-    if not facts.is_readable:
-        return f"{facts.user} may not read what is deployed"
     if facts.active is None:
         kept = counted(len(facts.releases), "release")
         return f"nothing serves, {kept} kept" if facts.releases else "nothing deployed yet"
@@ -65,8 +63,6 @@ def status_title(facts: HostFacts) -> str:
 def next_command(facts: HostFacts, target: str) -> str:
     """Give the command to type when nothing serves or something is not healthy; nothing when all is well."""
     fab = f"fab -H {target}"
-    if not facts.is_readable:
-        return f"{fab} doctor says what {facts.user} lacks"
     if facts.database_fault:
         return typed(facts.database_next, target)
     if facts.active:

@@ -168,3 +168,32 @@ without_engine() {
     [[ $output == *"$FAKE_PATH/releases/drei/bin/host.sh activate drei"* ]]
   done
 }
+
+@test "a directory that this user may not read is not nothing: said with who may, exit 1, by every task that looks" {
+  [ "$(id -u)" = 0 ] || skip "needs root to become somebody else"
+  fresh
+  activated dash one
+  chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$FAKE"
+  parameters >"$FAKE/script" && cat "$FAKE/bundle" >>"$FAKE/script"
+  nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups env PATH="$FAKE/bin:$PATH" "$shell" -s "$@" <"$FAKE/script" 2>&1; }
+  for shell in dash bash; do
+    for closed in "$FAKE_PATH" "$FAKE_PATH/releases" "$FAKE/opt"; do
+      chmod 755 "$FAKE/opt" "$FAKE_PATH" "$FAKE_PATH/releases" && chmod 644 "$FAKE_PATH/active" "$FAKE_PATH/history.jsonl"
+      [ -z "$(nobody facts | grep unreadable)" ]
+      chmod 700 "$closed"
+      for what in status verify 'logs all' 'logs deploy' history explain backups; do
+        run nobody $what
+        [ "$status" = 1 ]
+        [ "${lines[0]}" = "error: nobody may not read $closed; root may" ]
+        [[ ${lines[1]} == *"on the host: sudo chown -R 65534:65534 $FAKE_PATH" ]]
+      done
+      run nobody facts
+      grep -qxF -e "path.unreadable=nobody may not read $closed; root may" <<<"$output"
+      [ "$(grep -c '^path.next=' <<<"$output")" = 1 ]
+    done
+  done
+  chmod 755 "$FAKE/opt"
+  chown 1:2 "$FAKE_PATH" && chmod 750 "$FAKE_PATH"
+  run nobody status
+  [ "${lines[0]}" = "error: nobody may not read $FAKE_PATH; $(id -un 1) and root, and the group $(getent group 2 | cut -d: -f1), may" ]
+}

@@ -187,6 +187,8 @@ class FakeDocker:
     """An answer for a verb (`build`, `save`) in the place of the real one."""
     pull: Callable[[tuple[str, ...]], Answer] | None = None
     stopped: bool = False
+    server: tuple[str, ...] = ("postgres (PostgreSQL) 15.18", "ld-musl-x86_64.so.1")
+    """What a database image says of itself."""
 
     def __post_init__(self) -> None:
         for base in ("node:lts-alpine", "nginx:alpine", "postgres:15-alpine"):
@@ -218,7 +220,7 @@ class FakeDocker:
             )
         return answer
 
-    def _answer(self, words: tuple[str, ...]) -> Answer:  # noqa: PLR0911 - one a verb
+    def _answer(self, words: tuple[str, ...]) -> Answer:  # noqa: C901, PLR0911 - one a verb
         match words[1:]:
             case ("info", *_):
                 return Answer(0, (self.version,))
@@ -228,6 +230,8 @@ class FakeDocker:
             case ("images", "--format", "json"):
                 names = (tag.rpartition(":")[::2] for tag in list(self.images))
                 return Answer(0, tuple(json.dumps({"Repository": name, "Tag": tag}) for name, tag in names))
+            case ("run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", tag, *_):
+                return Answer(0, self.server) if tag in self.images else Answer(125)
             case ("pull", _) if self.pull:
                 return self.pull(words)
             case ("build", *_):

@@ -270,6 +270,40 @@ def test_another_identity_is_refused_before_a_build(world: World, step: Callable
     assert world.docker.verbs == ["info"]
 
 
+@pytest.mark.parametrize("step", [deploy, plan])
+@pytest.mark.parametrize("line", ["stack=/opt/old", "data.database=other", "data.source=other"])
+def test_another_s_stack_or_data_is_refused_before_a_build(
+    world: World, step: Callable[..., Outcome], line: str
+) -> None:
+    world.answers(facts=told(HostState().having(line)))
+    world.docker.images.clear()
+    with pytest.raises(IdentityChanged, match="nothing was changed") as caught:
+        step(world.host, world.work)
+    assert caught.value.exit_code == 2
+    assert world.host.transcript == ["facts"]
+    assert world.docker.verbs == ["info"]
+
+
+@pytest.mark.parametrize("step", [deploy, plan])
+def test_a_new_database_image_that_cannot_read_the_data_is_refused_before_anything_is_sent(
+    world: World, step: Callable[..., Outcome]
+) -> None:
+    """Turned red by: no `_require_server` in `_prepare` (tasks/deployment.py)."""
+    deployable(world, HostState().having("data.source=identity", "data.major=15", "data.flavour=glibc"))
+    with pytest.raises(IdentityChanged, match="holds another database") as caught:
+        step(world.host, world.work)
+    assert "has PostgreSQL 15 (Debian, glibc), asked for is PostgreSQL 15 (Alpine, musl)" in caught.value.detail
+    assert world.host.transcript == ["facts"]
+
+
+def test_the_database_image_that_runs_is_not_asked(world: World) -> None:
+    state = serving(world.files(), OLD).having("data.source=identity", "data.major=15", "data.flavour=glibc")
+    deployable(world, state)
+    world.set(CLIENT_MAX_BODY_SIZE="3m")
+    plan(world.host, world.work)
+    assert "run" not in world.docker.verbs
+
+
 def test_an_identity_that_came_meanwhile_is_refused_under_the_lock(world: World) -> None:
     deployable(world, HostState())
     others = identity_lines(make_settings(world.root, POSTGRES_DB="tracker"))

@@ -58,6 +58,19 @@ def test_a_sound_host(world: World) -> None:
     assert world.is_secret_kept(outcome)
 
 
+def test_another_s_stack_and_data_are_lines_that_fail(world: World) -> None:
+    """Turned red by: no identity_checks in tasks/doctor.py."""
+    state = HostState().but(clock=now()).having("stack=/opt/old", "data.database=other", "data.major=17")
+    world.answers(facts=told(state.having("data.flavour=musl")))
+    outcome = doctor(world.host, world.work)
+    failing = [line for line in world.console.said if line.startswith("FAIL")]
+    assert [line.split("  ")[0] for line in failing] == ["FAIL stack", "FAIL data volume"]
+    assert "the host has /opt/old, asked for is /opt/community-tracker" in failing[0]
+    assert "has other, asked for is community_tracker" in failing[1]
+    assert "has PostgreSQL 17 (Alpine, musl), asked for is PostgreSQL 15 (Alpine, musl)" in failing[1]
+    assert outcome.exit_code == 1
+
+
 def test_each_failing_line_has_its_remedy_and_the_others_are_still_looked_at(world: World, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     world.set(APP_SOURCE=str(tmp_path / "empty"))

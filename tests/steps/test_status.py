@@ -2,8 +2,9 @@
 
 import pytest
 
-from tasks.core.errors import HostFailed, NothingDeployed
+from tasks.core.errors import HostFailed, HostNotReady, NothingDeployed
 from tasks.core.protocols import Answer
+from tasks.deployment import deploy, plan
 from tasks.status import status, verify
 from tests.steps.conftest import World, told
 from tests.steps.samples import HostState, container_line, release_line, serving
@@ -137,8 +138,16 @@ def test_status_without_an_engine_does_not_say_that_nothing_runs(world: World, e
     assert outcome.summary == f"web1: {OLD} serves from slot blue"
 
 
-def test_status_for_a_user_who_may_not_look(world: World) -> None:
-    world.answers(facts=told(HostState().but(lock="unknown (may not be read)")))
-    outcome = status(world.host, world.work)
-    assert outcome.summary == "web1: deployer may not read what is deployed"
-    assert outcome.remedy == "fab -H deployer@web1:2222 doctor says what deployer lacks"
+def test_who_may_not_look_is_told_who_may_and_that_is_not_nothing(world: World) -> None:
+    """Turned red by: no require_readable in tasks/status.py and tasks/deployment.py."""
+    state = HostState().but(path_unreadable="dock may not read /opt/x; root may", path_next="log in as one of these")
+    world.answers(facts=told(state))
+    for step in (status, plan, deploy):
+        with pytest.raises(HostNotReady, match=r"web1: dock may not read /opt/x; root may") as caught:
+            step(world.host, world.work)
+        assert (caught.value.exit_code, caught.value.remedy) == (1, "log in as one of these")
+    assert world.host.transcript == ["facts"] * 3
+    world.answers(verify=Answer(1, (), ("error: dock may not read /opt/x; root may", "  next: log in as root")))
+    with pytest.raises(HostFailed, match=r"web1: dock may not read /opt/x; root may") as failed:
+        verify(world.host, world.work)
+    assert (failed.value.exit_code, failed.value.remedy) == (1, "log in as root")
