@@ -90,6 +90,7 @@ activation_migrate() {
 
 # The slot and, beside it, this release's assets: neither waits for the other.
 activation_start() {
+  rm -f "$DEPLOYMENT_PATH/.assets.log" # one that was cut off may be another user's
   activation_assets "$1" >"$DEPLOYMENT_PATH/.assets.log" 2>&1 &
   assets_pid=$! start_code=0 assets_code=0
   slot_up "$1" "$J_TO" || start_code=$?

@@ -60,8 +60,7 @@ disk_roles() {
 existing_parent() {
   parent=$1
   while [ ! -d "$parent" ]; do
-    parent=${parent%/*}
-    [ -n "$parent" ] || parent=/
+    case $parent in /?*/*) parent=${parent%/*} ;; *) parent=/ ;; esac
   done
   printf '%s\n' "$parent"
 }
@@ -74,7 +73,7 @@ path_facts() {
     fact path missing
     path_try=$(existing_parent "$DEPLOYMENT_PATH")
   fi
-  if [ -w "$path_try" ]; then fact path.writable yes; else fact path.writable no; fi
+  if [ -w "$path_try" ] && { [ ! -d "$DEPLOYMENT_PATH" ] || is_owner; }; then fact path.writable yes; else fact path.writable no; fi
 }
 
 release_facts() {

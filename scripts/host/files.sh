@@ -38,7 +38,7 @@ ensure_directory() {
   [ ! -d "$1" ] || [ -w "$1" ] || rmdir "$1" 2>/dev/null || true
   if [ ! -d "$1" ]; then
     ensure_new=${1%/*}/.${1##*/}.$$.new
-    mkdir -p "${1%/*}" && mkdir "$ensure_new" && chmod "$2" "$ensure_new" && own "$ensure_new" && mv -T "$ensure_new" "$1"
+    (umask 022 && mkdir -p "${1%/*}") && mkdir "$ensure_new" && chmod "$2" "$ensure_new" && own "$ensure_new" && mv -T "$ensure_new" "$1"
   elif [ "$(stat -c %a "$1")" != "${2#0}" ]; then
     chmod "$2" "$1"
   fi
@@ -46,10 +46,25 @@ ensure_directory() {
 
 # own PATH...: give what root has written to the owner of DEPLOYMENT_PATH. Anyone else can only be that owner already.
 own() {
-  [ "$OUR_UID" = 0 ] || return 0
-  [ -n "${OWNER:-}" ] || OWNER=$(stat -L -c %u:%g "$DEPLOYMENT_PATH")
-  [ "$OWNER" = 0:0 ] || chown -R -h "$OWNER" "$@"
+  is_handed_over || return 0
+  chown -R -h "$OWNER" "$@"
 }
+
+# is_handed_over: whether what we write belongs to somebody else; sets OWNER.
+is_handed_over() {
+  [ "$OUR_UID" = 0 ] || return 1
+  [ -n "${OWNER:-}" ] || OWNER=$(stat -L -c %u:%g "$DEPLOYMENT_PATH")
+  [ "$OWNER" != 0:0 ]
+}
+
+# own_leftovers: what root was killed over before it could hand it on, mended by root's next task. A slot's socket is uid 101's.
+own_leftovers() {
+  is_handed_over || return 0
+  find "$DEPLOYMENT_PATH" -xdev -user 0 ! -type s -exec chown -h "$OWNER" {} +
+}
+
+# is_owner: whether what we write below DEPLOYMENT_PATH belongs to its owner; a right to write alone would not do that.
+is_owner() { [ "$OUR_UID" = 0 ] || [ "$(stat -L -c %u "$DEPLOYMENT_PATH")" = "$OUR_UID" ]; }
 
 # physical DIRECTORY: where it is, without links; as it was given when it is not there.
 physical() { (cd -P "$1" 2>/dev/null && pwd -P) || printf '%s\n' "$1"; }

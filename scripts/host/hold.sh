@@ -19,7 +19,9 @@ hold() {
 }
 
 hold_prepare() {
-  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH/.assets.log" "$(migrate_log)" "$(migrate_log).code" 2>/dev/null || true # root's may stay
+  own_leftovers
+  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH"/.*.new "$DEPLOYMENT_PATH/.assets.log" "$(migrate_log)" \
+    "$(migrate_log).code" 2>/dev/null || true # what root has left may stay
   recover
   stray_check
   facts

@@ -21,18 +21,33 @@ deployment_path_make() {
         "sudo install -d -m 0750 -o $(id -u) -g $(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
     }
   fi
-  [ -w "$DEPLOYMENT_PATH" ] || {
-    privilege_require
-    refuse 1 "$DEPLOYMENT_PATH belongs to $(stat -L -c %U "$DEPLOYMENT_PATH"), and $(id -un 2>/dev/null || id -u) may not write there" \
-      "sudo chown -R $(id -u):$(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
-  }
+  [ -w "$DEPLOYMENT_PATH" ] || owner_refuse "$DEPLOYMENT_PATH"
+  is_owner || owner_refuse "$DEPLOYMENT_PATH" "own what is written there: the others could not go on with it"
+  owner_check
+}
+
+# owner_check: what is in the way of this user: root was killed over it, or somebody has made it by hand. An empty directory goes,
+# the next step makes it again. The lock stays, whoever has made it: it may be held.
+owner_check() {
+  [ "$OUR_UID" != 0 ] || return 0
+  for owner_path in lock releases slots slots/blue slots/green cache cache/assets backups logs; do
+    owner_path=$DEPLOYMENT_PATH/$owner_path
+    [ ! -e "$owner_path" ] || [ -w "$owner_path" ] || rmdir "$owner_path" 2>/dev/null || owner_refuse "$owner_path"
+  done
+}
+
+# owner_refuse PATH [WHAT]: who this user is, may not.
+owner_refuse() {
+  privilege_require
+  refuse 1 "$1 belongs to $(stat -L -c %U "$1"), and $(id -un 2>/dev/null || id -u) may not ${2:-write there}" \
+    "sudo chown -R $(id -u):$(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
 }
 
 # lock_take: opens descriptor 9 and holds the lock, or ends with exit code 4.
 # A reader that asks whether the lock is free holds it, shared, for an instant: hence more than one try.
 lock_take() {
-  [ -e "$DEPLOYMENT_PATH/lock" ] || { : >>"$DEPLOYMENT_PATH/lock" && own "$DEPLOYMENT_PATH/lock"; }
-  [ -w "$DEPLOYMENT_PATH/lock" ] || refuse 1 "cannot write $DEPLOYMENT_PATH/lock"
+  [ -e "$DEPLOYMENT_PATH/lock" ] || lock_make
+  [ -w "$DEPLOYMENT_PATH/lock" ] || owner_refuse "$DEPLOYMENT_PATH/lock"
   exec 9>>"$DEPLOYMENT_PATH/lock"
   lock_try=1
   until flock -n 9; do
@@ -43,10 +58,21 @@ lock_take() {
   printf 'operator=%s task=%s since=%s pid=%s\n' "$(one_line "$OPERATOR")" "$TASK" "$(now)" "$$" >"$DEPLOYMENT_PATH/lock"
 }
 
+# lock_make: it appears with its owner, or not at all. By a link: a rename would take the place of a lock that another task has
+# made meanwhile, and holds.
+lock_make() {
+  lock_new=$DEPLOYMENT_PATH/.lock.$$.new
+  rm -f "$lock_new" && : >"$lock_new" && own "$lock_new"
+  ln "$lock_new" "$DEPLOYMENT_PATH/lock" 2>/dev/null || [ -e "$DEPLOYMENT_PATH/lock" ] ||
+    { : >>"$DEPLOYMENT_PATH/lock" && own "$DEPLOYMENT_PATH/lock"; } # a file system without hard links
+  rm -f "$lock_new"
+}
+
 # locked COMMAND [ARGUMENT...]: under the lock, once what was cut off is put right: a task without a workstation.
 locked() {
   deployment_path_make
   lock_take
+  own_leftovers 9>&-
   recover 9>&-
   stray_check 9>&-
   "$@"

@@ -8,7 +8,7 @@
 # log_open NAME: a new log, in LOG_FILE; where the user cannot make LOG_PATH, logs are beside the releases.
 log_open() {
   log_directory=$LOG_PATH
-  if ! { [ -d "$log_directory" ] || log_directory_make; } 2>/dev/null || [ ! -w "$log_directory" ]; then
+  if ! { [ -d "$log_directory" ] || ensure_directory "$log_directory" 0750; } 2>/dev/null || [ ! -w "$log_directory" ]; then
     log_directory=$DEPLOYMENT_PATH/logs
     say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
     ensure_directory "$log_directory" 0750
@@ -19,8 +19,6 @@ log_open() {
   chmod 0640 "$LOG_FILE"
   own "$LOG_FILE"
 }
-
-log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }
 
 logs() {
   require_readable

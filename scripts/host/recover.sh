@@ -109,7 +109,16 @@ recover_leftovers() {
     leftover_pid=${leftover_stat%% *}
     # shellcheck disable=SC2086 # after the name: state, parent, group, session
     set -- ${leftover_stat##*) }
-    [ "$4" != "$J_SESSION" ] || kill -9 "$leftover_pid" 2>/dev/null || true
+    [ "$4" != "$J_SESSION" ] || kill -9 "$leftover_pid" 2>/dev/null || leftover_wait "$leftover_pid"
+  done
+}
+
+# leftover_wait PID: what root has left, another user cannot end: it ends by itself once its containers are there.
+leftover_wait() {
+  leftover_tries=0
+  while [ -d "/proc/$1" ] && [ "$leftover_tries" -lt 120 ]; do
+    leftover_tries=$((leftover_tries + 1))
+    sleep 0.5
   done
 }
 

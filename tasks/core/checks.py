@@ -142,7 +142,8 @@ def _path(facts: HostFacts, settings: Settings) -> Check:
     found = (
         f"{place} is {'present' if facts.is_path_there else 'missing'}, {'writable' if writable else 'not writable'}"
     )
-    remedy = f"on the host, as root: install -d -m 0750 -o {facts.user} {place}"
+    way = f"chown -R {facts.user}:" if facts.is_path_there else f"install -d -m 0750 -o {facts.user}"
+    remedy = f"on the host, as root: {way} {place}"
     return Check("deployment path", writable, found, remedy)
 
 

@@ -4,12 +4,15 @@ Releases differ by a setting, so that nothing is built or sent for them.
 """
 
 import http.client
+import random
 import re
+import subprocess
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
-from tests.checkout import Checkout
+from tests.checkout import ROOT, Checkout
 from tests.labhost import LabHost
 
 HERE, LOGS = "/opt/community-tracker", "/var/log/community-tracker"
@@ -80,6 +83,16 @@ def test_who_may_deploy_takes_turns_and_files_have_one_owner(host: LabHost, chec
     assert set(owners(host)) == {"dock:dock"}
 
 
+def test_who_may_not_read_what_is_deployed_is_told_who_may(host: LabHost, checkout: Checkout) -> None:
+    """Turned red by: no require_readable in scripts/host/{history,explain,logs,status}.sh and tasks/status.py."""
+    host.run(f"chown root:root {HERE}")
+    for task in ("status", "plan", "verify", "history", "logs", "explain"):
+        refused = checkout.fab(task, host=f"{host.name}-dock", check=False)
+        assert refused.returncode == 1, task
+        assert f"dock may not read {HERE}; root may" in refused.stderr, task
+    host.run(f"chown dock:dock {HERE}")
+
+
 def test_a_directory_of_root_s_is_handed_over_as_the_refusal_says(host: LabHost, checkout: Checkout) -> None:
     host.run(f"chown -R root:root {HERE}")
     deploy(checkout, host, "", "root's again")
@@ -104,3 +117,71 @@ def test_who_has_no_right_is_told_both_ways_to_get_it(host: LabHost, checkout: C
         assert "plain ALL=(ALL) NOPASSWD: ALL" in said, task
         assert "usermod -aG docker plain" in said, task
     assert (host.run(STATE), served(host)) == (before, release)
+
+
+KINDS = (
+    "releases", "releases/*/.env", "releases/*.state", "active", "identity", "history.jsonl", "lock", "slots",
+    "backups", "backups/*.dump", "cache/assets", "current",
+)  # fmt: skip
+PHASES = ("started", "migrated", "slot-up", "switched", "committed")
+
+# Everything of an activation, once its journal has one of the phases given: the script, and what it has started.
+CUT = """for _ in $(seq 6000); do
+  if sed -n 's/^phase=//p' {here}/activation 2>/dev/null | grep -qxE '{phases}'; then
+    systemctl kill -s KILL 'community-tracker-activation-*' 2>/dev/null; pkill -9 -f '[h]ost.sh activation'; exit 0
+  fi
+  sleep 0.01
+done; exit 1"""
+
+
+def check_owners(host: LabHost) -> None:
+    """Expect that each kind of file is there, and that all of them are the directory's owner's."""
+    listing = host.run(f"cd {HERE} && stat -c '%U:%G' {' '.join(KINDS)}").split()
+    assert len(listing) >= len(KINDS)
+    assert set(listing) == {"dock:dock"}
+    assert set(owners(host)) == {"dock:dock"}
+    assert set(owners(host, f"{LOGS} -type f")) == {"dock:dock"}
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_all_take_turns_in_every_order(host: LabHost, checkout: Checkout) -> None:
+    """Each of the six orders of two users, with a backup between; every kind of file has one owner after each."""
+    host.run(f"chown -R dock:dock {HERE} {LOGS}")
+    turns = ["-root", "", "-root", "-dock", "", "-dock", "-root"]
+    assert len(set(pairwise(turns))) == 6
+    for turn, user in enumerate(turns):
+        deploy(checkout, host, user, f"order {turn}")
+        checkout.fab("backup", host=f"{host.name}{user}")
+        check_owners(host)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_what_one_was_killed_over_the_other_finishes_or_undoes(host: LabHost, checkout: Checkout) -> None:
+    """An activation of root's recovered by a user of the group docker, and the other way round, in each phase.
+
+    Turned red by: `own` that does nothing (scripts/host/files.sh).
+    """
+    host.run(f"chown -R dock:dock {HERE} {LOGS}")
+    deploy(checkout, host, "-dock", "before")
+    checkout.fab("backup", host=f"{host.name}-dock")
+    chance, table = random.Random(4), []
+    turns = [(phase, pair) for phase in PHASES for pair in (("-root", "-dock"), ("-dock", ""))]
+    chance.shuffle(turns)
+    for turn, (phase, (killed, next_one)) in enumerate(turns):
+        checkout.write_env(EDITION=f"cut {turn}", DRAIN_SECONDS="3")
+        fab = [str(ROOT / ".venv" / "bin" / "fab"), "-H", f"{host.name}{killed}", "deploy"]
+        process = subprocess.Popen(fab, cwd=checkout.path, env=checkout.environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        later = "|".join(PHASES[PHASES.index(phase) :])
+        host.run(CUT.format(here=HERE, phases=later))
+        process.wait()
+        phase_found = host.run(f"sed -n 's/^phase=//p' {HERE}/activation").strip()
+        assert served(host), "the old release or the new one, never neither"
+        said = deploy(checkout, host, next_one, f"after cut {turn}")
+        assert "an activation was cut off" in said
+        table.append((phase_found, killed or "sudo", next_one or "sudo", "undone" if "undone" in said else "finished"))
+        check_owners(host)
+    for row in table:
+        print("cut off at {}: killed {}, then {}: {}".format(*row))
