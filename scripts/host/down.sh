@@ -29,15 +29,19 @@ down_networks() {
   done
 }
 
-# Releases stay, and can be activated again: the one that served is `retired`.
+# Releases stay, and can be activated again: the one that served is `retired`. `active` goes last: as long as it is there, `down`
+# has something to end, and nobody takes this host for one that has never had a release.
 down_state() {
   down_release=$(active_value release)
-  rm -f "$DEPLOYMENT_PATH/active" "$DEPLOYMENT_PATH/current" "$DEPLOYMENT_PATH/previous"
+  rm -f "$DEPLOYMENT_PATH/current" "$DEPLOYMENT_PATH/previous"
   [ -z "$down_release" ] || state_change "$down_release" retired
+  rm -f "$DEPLOYMENT_PATH/active"
 }
 
+# The identity goes first: without it, what is left of the volumes serves again, and nothing of them is missed.
 down_volumes() {
   VOLUMES=$(engine volume ls -q)
+  rm -rf "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets"
   volume_names | while IFS= read -r down_volume; do
     is_volume "$down_volume" || continue
     down_directory=$(volume_directory "$down_volume")
@@ -45,7 +49,6 @@ down_volumes() {
     fact removed "$down_volume"
     [ -z "$down_directory" ] || down_kept "$down_directory"
   done
-  rm -rf "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets"
 }
 
 # down_kept DIRECTORY: a volume on DATA_PATH or SOCKET_PATH is only a name for it; the directory is its owner's.

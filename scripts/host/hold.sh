@@ -20,8 +20,6 @@ hold() {
 
 hold_prepare() {
   own_leftovers
-  rm -rf "$DEPLOYMENT_PATH"/releases/.*.part "$DEPLOYMENT_PATH"/.*.new "$DEPLOYMENT_PATH/.assets.log" "$(migrate_log)" \
-    "$(migrate_log).code" 2>/dev/null || true # what root has left may stay
   recover
   stray_check
   facts

@@ -23,10 +23,20 @@ prune_releases() {
   prune_named=$(for prune_release in $prune_gone; do prune_content "$prune_release"; done | sort -u)
   for prune_release in $prune_gone; do
     prune_tags "$prune_release"
-    rm -rf "$(release_path "$prune_release")" "$(state_path "$prune_release")"
-    removed "release $prune_release"
   done
   prune_images
+  for prune_release in $prune_gone; do
+    prune_forget "$prune_release"
+    removed "release $prune_release"
+  done
+}
+
+# prune_forget RELEASE: last, when nothing of it is left elsewhere: what is cut off is done again. Its directory is there whole or
+# not at all.
+prune_forget() {
+  prune_part=$DEPLOYMENT_PATH/releases/.$1.part
+  mv -T "$(release_path "$1")" "$prune_part"
+  rm -rf "$(state_path "$1")" "$prune_part"
 }
 
 # prune_failed_too: a person wants the space.
@@ -100,7 +110,7 @@ prune_tags() {
 prune_images() {
   prune_kept=$(for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
     prune_directory=${prune_directory%/}
-    prune_content "${prune_directory##*/}"
+    printf '%s\n' "$prune_gone" | grep -qxF -e "${prune_directory##*/}" || prune_content "${prune_directory##*/}"
   done)
   for prune_tag in $prune_named; do
     printf '%s\n' "$prune_kept" | grep -qxF -e "$prune_tag" || engine rmi "$prune_tag" >/dev/null 2>&1 || true

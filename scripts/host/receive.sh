@@ -8,7 +8,7 @@ receive() {
   is_release_name "$1" || refuse 2 "not a release name: $1"
   deployment_path_make
   ensure_directory "$DEPLOYMENT_PATH/releases" 0750
-  # A name of its own: one that root was killed over is root's, and stays until root comes again (hold_prepare).
+  # A name of its own: one that root was killed over is root's, and stays until root comes again (leftovers.sh).
   receive_part=$DEPLOYMENT_PATH/releases/.$1.$$.part
   rm -rf "$receive_part" 2>/dev/null || receive_part=$DEPLOYMENT_PATH/releases/.$1.$$.$(date +%s).part
   mkdir -m 0700 "$receive_part"

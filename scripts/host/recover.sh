@@ -76,6 +76,8 @@ health.edge=healthy $commit_time" || return 1
 
 # recover: run under the lock before anything else. Nothing to do is the usual case, and is silent.
 recover() {
+  leftover_files
+  restore_leftover
   is_journal || {
     active_repair
     return
@@ -83,7 +85,7 @@ recover() {
   journal_read
   say "an activation was cut off: release $J_RELEASE, phase $J_PHASE, task $J_TASK of $J_OPERATOR, started $J_STARTED"
   FAILED_SERVICE='' FAILED_REASON="the activation was cut off in phase $J_PHASE" FAILED_NEXT=''
-  recover_leftovers
+  leftover_processes
   recover_done=undone
   if [ "$J_PHASE" = committed ] || [ "$(active_value seq)" = "$J_SEQ" ]; then
     recover_done=finished
@@ -96,30 +98,6 @@ recover() {
   fi
   recover_say
   fact recovered "$recover_done $J_RELEASE"
-}
-
-# recover_leftovers: a killed activation may have left a `docker compose` at work, which would go on creating what we remove.
-# In a unit systemd ends it; elsewhere it is in the activation's session, whose number is not given out again while it lives.
-recover_leftovers() {
-  [ -n "$J_SESSION" ] || return 0
-  for leftover in /proc/[0-9]*/stat; do
-    IFS= read -r leftover_stat 2>/dev/null <"$leftover" || continue
-    # not dockerd, which may have the session's number after a reboot
-    case $leftover_stat in *' (docker) '* | *' (docker-compose) '*) ;; *) continue ;; esac
-    leftover_pid=${leftover_stat%% *}
-    # shellcheck disable=SC2086 # after the name: state, parent, group, session
-    set -- ${leftover_stat##*) }
-    [ "$4" != "$J_SESSION" ] || kill -9 "$leftover_pid" 2>/dev/null || leftover_wait "$leftover_pid"
-  done
-}
-
-# leftover_wait PID: what root has left, another user cannot end: it ends by itself once its containers are there.
-leftover_wait() {
-  leftover_tries=0
-  while [ -d "/proc/$1" ] && [ "$leftover_tries" -lt 120 ]; do
-    leftover_tries=$((leftover_tries + 1))
-    sleep 0.5
-  done
 }
 
 recover_verify() {

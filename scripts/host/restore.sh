@@ -18,7 +18,6 @@ restore() {
   [ -n "$restore_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
   restore_check
   restore_space
-  restore_new=${POSTGRES_DB}_restored
   restore_old=${POSTGRES_DB}_before_$(date -u +%Y%m%d_%H%M%S)
   [ "${#restore_old}" -le 63 ] || refuse 1 "the database's name is too long to be put aside: PostgreSQL cuts names at 63 characters" \
     "by hand: docs/operating.md"
@@ -26,6 +25,7 @@ restore() {
   restore_fill
   restore_swap
   trap - EXIT
+  rm -f "$DEPLOYMENT_PATH/restoring"
   fact restored "$1"
   fact release "$(value_of "${restore_file%.dump}.facts" release)"
   fact kept "$restore_old"
@@ -56,11 +56,25 @@ restore_space() {
 # restore_ask SQL: outside of the application's database.
 restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d postgres -c "$1"; }
 
-restore_drop() { restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1 || true; }
+# restore_drop: also what an earlier one had begun. `restoring` says that there may be one, and goes when there is none for certain.
+restore_drop() {
+  restore_new=${POSTGRES_DB}_restored
+  restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1 || return 0
+  rm -f "$DEPLOYMENT_PATH/restoring"
+}
+
+# restore_leftover: of a restore that was killed; where no database runs to be asked, the next one removes it.
+restore_leftover() {
+  [ -f "$DEPLOYMENT_PATH/restoring" ] || return 0
+  restore_id=$(container_of platform database 2>/dev/null)
+  [ -z "$restore_id" ] || restore_drop
+}
 
 # Into a database of its own: a dump that does not restore leaves everything as it was.
 restore_fill() {
   restore_drop
+  : >"$DEPLOYMENT_PATH/restoring"
+  own "$DEPLOYMENT_PATH/restoring"
   restore_ask "create database \"$restore_new\" owner \"$POSTGRES_USER\" template template0" >/dev/null || refuse 1 "cannot make a database to restore into"
   say "restoring ${restore_file##*/} beside the database"
   restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "$restore_new" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||

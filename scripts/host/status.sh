@@ -41,13 +41,15 @@ next_deployment() {
 }
 
 # served_last [RELEASE]: of the releases that are here, have served and do not serve now, the one that served last; but for RELEASE.
+# One still called active where nothing serves is what a `down` that was cut off has not come to.
 served_last() {
+  served_now=$([ "$(served_slot)" = none ] || active_value release)
   for served_directory in "$DEPLOYMENT_PATH"/releases/*/; do
     served_directory=${served_directory%/}
     served_name=${served_directory##*/}
-    if [ "$served_name" = "${1:-}" ] || ! is_release_name "$served_name"; then continue; fi
+    if [ "$served_name" = "${1:-}" ] || [ "$served_name" = "$served_now" ] || ! is_release_name "$served_name"; then continue; fi
     case $(state_value "$served_name" status) in
-    retired | rolled_back) printf '%s %s\n' "$(state_value "$served_name" seq)" "$served_name" ;;
+    retired | rolled_back | active) printf '%s %s\n' "$(state_value "$served_name" seq)" "$served_name" ;;
     esac
   done | sort -k1,1n | sed -n '$s/^[0-9]* //p'
 }

@@ -10,7 +10,7 @@ fresh() {
   export FAKE=$home FAKE_PATH=$home/opt/app LOGS=$home/log
   : >"$FAKE/calls"
   # Compose gets a cleared environment: the fake engine's own parameters are in its command.
-  printf '#!/bin/sh\nFAKE=%s FAKE_PATH=%s exec %s "$@"\n' "$FAKE" "$FAKE_PATH" "$BATS_TEST_DIRNAME/fake/docker" >"$FAKE/bin/docker"
+  printf '#!/bin/sh\nPATH=${PATH#"%s:"} FAKE=%s FAKE_PATH=%s exec %s "$@"\n' "$(links)" "$FAKE" "$FAKE_PATH" "$BATS_TEST_DIRNAME/fake/docker" >"$FAKE/bin/docker"
   chmod +x "$FAKE/bin/docker"
   bundle >"$home/bundle"
   sed '$d' "$home/bundle" >"$home/functions"
@@ -18,9 +18,12 @@ fresh() {
 
 bundle() { while read -r name; do cat "$ROOT/scripts/host/$name"; done <"$ROOT/scripts/host/ORDER"; }
 
-# as SHELL COMMAND...: with the fake engine; under busybox also with busybox's own tools.
+# links: where the links to fake/shim are; not in the host of files, so that a copy of it is small.
+links() { printf '%s/crash/links' "$BATS_TEST_TMPDIR"; }
+
+# as SHELL COMMAND...: with the fake engine; under busybox also with busybox's own tools; with SHIMMED, before all of them the shim.
 as() {
-  local tools=$FAKE/bin shell=$1
+  local tools=${SHIMMED:+$(links):}$FAKE/bin shell=$1
   shift
   case $shell in
   busybox)
@@ -119,3 +122,44 @@ never() { ! "$@"; }
 serving() { readlink "$FAKE_PATH/slots/active"; }
 status_of() { sed -n 's/^status=//p' "$FAKE_PATH/releases/$1.state"; }
 containers() { ls "$FAKE/containers" | tr '\n' ' '; }
+
+# unsettled RELEASE...: what is wrong, a line each; nothing when one of these serves, alone, all that is recorded says so, and
+# nothing is left over.
+unsettled() {
+  local slot release
+  slot=$(serving) release=$(sed -n 's/^release=//p' "$FAKE_PATH/active" 2>/dev/null)
+  case " $* " in *" $release "*) ;; *) echo "active names '$release'" ;; esac
+  [ "$(containers)" = "$slot-backend $slot-frontend platform-database platform-edge " ] || echo "containers: $(containers)"
+  grep -qx "release=$release" "$FAKE/containers/$slot-frontend" 2>/dev/null || echo "slot $slot is not of $release"
+  grep -qx "slot=$slot" "$FAKE_PATH/active" 2>/dev/null || echo "active names another slot"
+  [ "$(readlink "$FAKE_PATH/current")" = "releases/$release" ] || echo "current is $(readlink "$FAKE_PATH/current")"
+  [ "$(grep -lx status=active "$FAKE_PATH"/releases/*.state)" = "$FAKE_PATH/releases/$release.state" ] ||
+    echo "active by their states: $(grep -lx status=active "$FAKE_PATH"/releases/*.state)"
+  [ "$(cd "$FAKE/networks" && echo *)" = "app-$slot" ] || echo "networks: $(ls "$FAKE/networks")"
+  grep -qx "fingerprint=$(sed -n "s/^EDGE_FINGERPRINT='\(.*\)'/\1/p" "$FAKE_PATH/releases/$release/.env")" "$FAKE/containers/platform-edge" ||
+    echo "the edge is not that of $release"
+  history_faults
+  left_over
+}
+
+# history_faults: the history is in order, its lines are whole, and the last that became active is what `active` names.
+history_faults() {
+  local file=$FAKE_PATH/history.jsonl
+  [ -e "$file" ] || return 0
+  sed -n 's/^{"seq":\([0-9]*\),.*}$/\1/p' "$file" | sort -C -n -u || echo "history: not in order"
+  ! grep -v '^{"seq":[0-9]*,.*}$' "$file" || echo "history: a torn line"
+  [ ! -e "$FAKE_PATH/active" ] || grep '"result":"active"' "$file" | tail -n 1 |
+    grep -q "\"release\":\"$(sed -n 's/^release=//p' "$FAKE_PATH/active")\"" || echo "history: another release became active last"
+}
+
+# left_over: what nobody will use any more.
+left_over() {
+  local file
+  [ ! -e "$FAKE_PATH/activation" ] || echo "the journal is still there"
+  find "$FAKE_PATH" "$LOGS" \( -name '.*.new' -o -name '.*.old' -o -name '.*.part' -o -name .assets.log -o -name '.migrate.*' -o -name restoring \) 2>/dev/null
+  (cd "$FAKE_PATH" && ls -A) | grep -vx -e lock -e active -e identity -e activation.result -e releases -e slots -e current -e previous \
+    -e backups -e history.jsonl -e cache -e '.reserve.[123]' || true
+  for file in "$FAKE_PATH"/releases/*.state; do [ ! -e "$file" ] || [ -d "${file%.state}" ] || echo "$file without its release"; done
+  for file in "$FAKE_PATH"/backups/*.facts; do [ ! -e "$file" ] || [ -e "${file%.facts}.dump" ] || echo "$file without its dump"; done
+  for file in "$FAKE_PATH"/backups/*.dump; do [ ! -e "$file" ] || [ -e "${file%.dump}.facts" ] || echo "$file without its facts"; done
+}
