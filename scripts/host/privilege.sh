@@ -59,7 +59,7 @@ unreadable_text() {
 }
 
 unreadable_next() {
-  printf 'log in as one of these, or allow this user sudo without a password; to give the directory to this user, on the host: sudo chown -R %s:%s %s\n' \
+  printf 'sudo chown -R %s:%s %s   (on the host) gives it to this user; or log in as who may, or allow this user sudo without a password\n' \
     "$(id -u)" "$(id -g)" "$DEPLOYMENT_PATH"
 }
 

@@ -89,7 +89,7 @@ def test_who_may_not_read_what_is_deployed_is_told_who_may(host: LabHost, checko
     for task in ("status", "plan", "verify", "history", "logs", "explain"):
         refused = checkout.fab(task, host=f"{host.name}-dock", check=False)
         assert refused.returncode == 1, task
-        assert f"dock may not read {HERE}; root may" in refused.stderr, task
+        assert f"dock may not read {HERE}; root, and the group root, may" in refused.stderr, task
     host.run(f"chown dock:dock {HERE}")
 
 
@@ -101,7 +101,7 @@ def test_a_directory_of_root_s_is_handed_over_as_the_refusal_says(host: LabHost,
     refused = checkout.fab("deploy", "--set", "CLIENT_MAX_BODY_SIZE=3m", host=f"{host.name}-dock", check=False)
     said = refused.stdout + refused.stderr
     assert refused.returncode == 1
-    assert f"{HERE} belongs to root, and dock may not write there" in said
+    assert f"dock may not read {HERE}; root, and the group root, may" in said
     assert host.run(STATE) == before
     host.run(remedy(said))
     deploy(checkout, host, "-dock", "handed over")

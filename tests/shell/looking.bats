@@ -185,7 +185,7 @@ without_engine() {
         run nobody $what
         [ "$status" = 1 ]
         [ "${lines[0]}" = "error: nobody may not read $closed; root may" ]
-        [[ ${lines[1]} == *"on the host: sudo chown -R 65534:65534 $FAKE_PATH" ]]
+        [[ ${lines[1]} == *"next: sudo chown -R 65534:65534 $FAKE_PATH   (on the host)"* ]]
       done
       run nobody facts
       grep -qxF -e "path.unreadable=nobody may not read $closed; root may" <<<"$output"
