@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.core.backups import fetch_command
 from tasks.core.errors import UsageError
 from tasks.core.protocols import Answer, Host, Outcome
 from tasks.core.reasons import script_failure
@@ -14,7 +15,7 @@ def backup(host: Host, work: Workspace, *, list: bool = False, wait: int = 0) ->
     """Dump a host's database into a file on that host.
 
     Custom format of pg_dump, verified and checksummed, in DEPLOYMENT_PATH/backups; nothing is stopped. --list shows
-    what there is. Those that a deployment made before its migrations are among them.
+    what there is. Those that a deployment made before its migrations are among them. Says how to copy it away.
     """
     if list:
         return _listed(host, work)
@@ -23,8 +24,11 @@ def backup(host: Host, work: Workspace, *, list: bool = False, wait: int = 0) ->
         with work.console.progress(f"{host.name}: dumping the database"):
             answer = _ordered(host, lock.order("backup"), "backup")
     data = {key: answer.value(key) for key in ("backup", "sha256", "size", "tables")}
+    fetch = fetch_command(host.target, data["backup"], user=lock.facts.user, owner=answer.value("owner"))
+    work.console.say(f"  SHA-256 {data['sha256']}, {data['size']} bytes")
+    work.console.say(f"  it lies on the disk of the data; copy it away: {fetch}")
     summary = f"{host.name}: {data['backup']} ({size(int(data['size'] or 0))}, {data['tables']} tables)"
-    return Outcome(True, summary, data=data)
+    return Outcome(True, summary, data=data | {"fetch": fetch})
 
 
 def restore(
@@ -32,8 +36,9 @@ def restore(
 ) -> Outcome:
     """Put a backup's content in the place of a host's database.
 
-    Restored beside it and verified first; what was there is kept in the server until `restore --forget --yes`. The
-    application's sessions are ended and come back. Undo: restore a backup made before.
+    Restored beside it and verified first; what was there is kept in the server until `restore --forget --yes`. Rights,
+    settings and comment of the database itself stay. The application's sessions are ended and come back. One that is
+    cut off is finished or undone by the next task. Undo: restore a backup made before.
     """
     if bool(backup) == forget:
         raise UsageError("restore needs --backup NAME or --forget", remedy=f"fab -H {host.target} backup --list")
@@ -59,7 +64,7 @@ def restore(
         True,
         f"{host.name}: {backup} is restored ({data['tables']} tables)",
         data=data,
-        remedy=f"fab -H {host.target} restart runs the migrations that it lacks"
+        remedy=f"fab -H {host.target} up runs the migrations that it lacks"
         + (f"; rollback --to {data['release']} brings the release of then" if data["release"] else ""),
     )
 

@@ -160,7 +160,7 @@ def held(host: Host, work: Workspace, task: str, *, wait: int = 0) -> Iterator[L
     """
     deadline, is_waiting = time.monotonic() + wait, False
     while True:
-        said = Follower(work.console.say)
+        said = Follower(lambda line: work.console.say(typed(line, host.target)))
         with host.converse("hold", task, parameters=host_parameters(work.settings, task), listen=said) as conversation:
             try:
                 facts = parse_facts(conversation.lines_until("ready"))

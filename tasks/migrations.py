@@ -49,5 +49,5 @@ def resolve_migration(
         True,
         f"{host.name}: {name} counts as {state}",
         data=data,
-        remedy=f"fab -H {host.target} deploy; restart, when that says already so",
+        remedy=f"fab -H {host.target} deploy",
     )

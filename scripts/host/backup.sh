@@ -5,7 +5,7 @@
 # at all. Those made by hand are never removed by us; of those before migrations the newest KEEP_RELEASES stay.
 #
 # Parameters: DEPLOYMENT_PATH, POSTGRES_DB, KEEP_RELEASES.
-# Output:     backup=FILE, sha256, size, tables; for a list: backup=NAME SIZE TIME BEFORE (repeated).
+# Output:     backup=FILE, sha256, size, tables, owner; for a list: backup=NAME SIZE TIME BEFORE (repeated).
 # Exit codes: 1 no database runs, or the dump is not whole.
 
 backups_path() { printf '%s/backups\n' "$DEPLOYMENT_PATH"; }
@@ -17,6 +17,7 @@ backup() {
   for backup_key in sha256 size tables; do
     fact $backup_key "$(value_of "${BACKUP_FILE%.dump}.facts" $backup_key)"
   done
+  fact owner "$(stat -c %U "$BACKUP_FILE")"
 }
 
 # backup_make BEFORE: sets BACKUP_FILE; else 1, with `blame` (failure.sh).

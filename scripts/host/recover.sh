@@ -77,7 +77,7 @@ health.edge=healthy $commit_time" || return 1
 # recover: run under the lock before anything else. Nothing to do is the usual case, and is silent.
 recover() {
   leftover_files
-  restore_leftover
+  restoring_recover
   is_journal || {
     active_repair
     return

@@ -1,9 +1,10 @@
 # Put a dump's content in the database's place: restored beside it, verified, then both renamed in one transaction.
 #
 # What was there stays in the server as DATABASE_before_TIME until somebody says otherwise. While the names change, sessions are
-# ended and wait; the application connects again by itself.
+# ended and wait; the application connects again by itself. What belongs to the database itself, and is in no dump, is taken over
+# from the one that is there. A restore that was cut off is found by its journal (restoring.sh).
 #
-# Parameters: DEPLOYMENT_PATH, POSTGRES_DB, POSTGRES_USER. Argument: NAME of a file in DEPLOYMENT_PATH/backups.
+# Parameters: DEPLOYMENT_PATH, POSTGRES_DB. Argument: NAME of a file in DEPLOYMENT_PATH/backups.
 # Output:     restored=NAME; release=RELEASE (that served then); kept=DATABASE; tables=N. For `restore_forget`: removed=DATABASE (repeated).
 # Exit codes: 1 not restored, and the database is as it was; 2 not a backup.
 
@@ -18,14 +19,16 @@ restore() {
   [ -n "$restore_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
   restore_check
   restore_space
+  restore_new=${POSTGRES_DB}_restored
   restore_old=${POSTGRES_DB}_before_$(date -u +%Y%m%d_%H%M%S)
   [ "${#restore_old}" -le 63 ] || refuse 1 "the database's name is too long to be put aside: PostgreSQL cuts names at 63 characters" \
     "by hand: docs/operating.md"
-  trap 'restore_drop' EXIT
+  restoring_write "$1" || refuse 1 "the journal of the restore could not be written; nothing was changed" "df -h $DEPLOYMENT_PATH on the host"
+  trap 'restore_drop && restoring_remove' EXIT
   restore_fill
   restore_swap
   trap - EXIT
-  rm -f "$DEPLOYMENT_PATH/restoring"
+  restoring_remove
   fact restored "$1"
   fact release "$(value_of "${restore_file%.dump}.facts" release)"
   fact kept "$restore_old"
@@ -53,31 +56,57 @@ restore_space() {
       "fab -H HOST prune; fab -H HOST restore --forget --yes removes what earlier restores kept"
 }
 
-# restore_ask SQL: outside of the application's database.
-restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d postgres -c "$1"; }
+# restore_ask SQL: outside of the application's database, under a name by which a restore that was cut off is found.
+restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d 'dbname=postgres application_name=restore' -c "$1"; }
 
-# restore_drop: also what an earlier one had begun. `restoring` says that there may be one, and goes when there is none for certain.
-restore_drop() {
-  restore_new=${POSTGRES_DB}_restored
-  restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1 || return 0
-  rm -f "$DEPLOYMENT_PATH/restoring"
+restore_drop() { restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1; }
+
+# restore_like: the statement that makes the new database as the old one was made. The catalog's columns differ from one major
+# version to the next, hence as JSON.
+restore_like() {
+  restore_ask "select format('create database %I template template0 owner %I encoding %L tablespace %I lc_collate %L lc_ctype %L',
+      '$restore_new', pg_get_userbyid(datdba), pg_encoding_to_char(encoding), spcname, datcollate, datctype) ||
+    case j ->> 'datlocprovider'
+      when 'i' then ' locale_provider icu icu_locale ' || quote_literal(coalesce(j ->> 'datlocale', j ->> 'daticulocale')) ||
+        coalesce(' icu_rules ' || quote_literal(j ->> 'daticurules'), '')
+      when 'b' then ' locale_provider builtin builtin_locale ' || quote_literal(j ->> 'datlocale')
+      when 'c' then ' locale_provider libc'
+      else '' end
+    from (select d.*, spcname, to_jsonb(d) as j from pg_database d join pg_tablespace t on t.oid = dattablespace) one
+    where datname = '$POSTGRES_DB'"
 }
 
-# restore_leftover: of a restore that was killed; where no database runs to be asked, the next one removes it.
-restore_leftover() {
-  [ -f "$DEPLOYMENT_PATH/restoring" ] || return 0
-  restore_id=$(container_of platform database 2>/dev/null)
-  [ -z "$restore_id" ] || restore_drop
+# restore_properties: SQL that gives the new database the rights, settings, connection limit and comment of the old one. The settings
+# are copied as they stand: as statements, a list (search_path) would have to be taken apart and quoted anew.
+restore_properties() {
+  cat <<END
+do \$\$
+declare
+  old pg_database := (select d from pg_database d where datname = '$POSTGRES_DB');
+  new oid := (select oid from pg_database where datname = '$restore_new');
+  acl record;
+begin
+  if old.datacl is not null then
+    execute format('revoke all on database %I from public, %I', '$restore_new', pg_get_userbyid(old.datdba));
+  end if;
+  for acl in select * from aclexplode(old.datacl) loop
+    execute format('grant %s on database %I to %s', acl.privilege_type, '$restore_new',
+      case acl.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(acl.grantee)) end ||
+      case when acl.is_grantable then ' with grant option' else '' end);
+  end loop;
+  insert into pg_db_role_setting select new, setrole, setconfig from pg_db_role_setting where setdatabase = old.oid;
+  execute format('alter database %I connection limit %s', '$restore_new', old.datconnlimit);
+  execute format('comment on database %I is %L', '$restore_new', shobj_description(old.oid, 'pg_database'));
+end \$\$;
+END
 }
 
 # Into a database of its own: a dump that does not restore leaves everything as it was.
 restore_fill() {
-  restore_drop
-  : >"$DEPLOYMENT_PATH/restoring"
-  own "$DEPLOYMENT_PATH/restoring"
-  restore_ask "create database \"$restore_new\" owner \"$POSTGRES_USER\" template template0" >/dev/null || refuse 1 "cannot make a database to restore into"
+  restore_made=$(restore_drop && restore_like) && restore_ask "$restore_made" >/dev/null ||
+    refuse 1 "cannot make a database to restore into; the database is as it was" "fab -H HOST logs --service database"
   say "restoring ${restore_file##*/} beside the database"
-  restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "$restore_new" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
+  restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "dbname=$restore_new application_name=restore" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
     refuse 1 "the dump does not restore: $(one_line "$restore_said" | tail -c 300); the database is as it was" "fab -H HOST backup --list names others"
   restore_found=$(engine exec "$restore_id" psql -X -A -t -q -U postgres -d "$restore_new" -c "analyze" -c \
     "$DATABASE_TABLES" | tail -n 1)
@@ -85,7 +114,7 @@ restore_fill() {
     refuse 1 "restored $restore_found tables of $restore_tables; the database is as it was" "fab -H HOST backup --list names others"
 }
 
-# Both names in one transaction. A rename waits some seconds for the sessions of a database to end, and lets no new one in
+# Both names, and all that is taken over, in one transaction. A rename waits some seconds for the sessions of a database to end, and lets no new one in
 # meanwhile: they are ended from another session until it is through.
 restore_swap() {
   (
@@ -95,7 +124,7 @@ restore_swap() {
     done
   ) &
   restore_ender=$!
-  restore_said=$(restore_ask "begin; alter database \"$POSTGRES_DB\" rename to \"$restore_old\"; alter database \"$restore_new\" rename to \"$POSTGRES_DB\"; commit" 2>&1) || restore_said="failed: $restore_said"
+  restore_said=$(restore_ask "begin; $(restore_properties) alter database \"$POSTGRES_DB\" rename to \"$restore_old\"; alter database \"$restore_new\" rename to \"$POSTGRES_DB\"; commit" 2>&1) || restore_said="failed: $restore_said"
   kill "$restore_ender" 2>/dev/null || true
   wait "$restore_ender" 2>/dev/null || true
   case $restore_said in

@@ -63,8 +63,10 @@ ordered() {
     echo "$shell $output"
     [ "$status" = 0 ]
     [[ $output == *"restored=$name"*'kept=app_before_'* ]]
-    grep -q 'create database "app_restored" owner "apiuser"' "$FAKE/sql"
-    grep -q 'begin; alter database "app" rename to "app_before_[0-9_]*"; alter database "app_restored" rename to "app"; commit' "$FAKE/sql"
+    grep -q 'create database "app_restored" template template0 owner "apiuser"' "$FAKE/sql"
+    grep -q 'begin; do \$\$' "$FAKE/sql"
+    grep -q 'alter database "app" rename to "app_before_[0-9_]*"; alter database "app_restored" rename to "app"; commit' "$FAKE/sql"
+    [ ! -e "$FAKE_PATH/restoring" ]
     [ ! -e "$FAKE/lock-leaks" ]
   done
 }

@@ -36,6 +36,14 @@ def test_rollback_without_an_argument_lets_the_host_choose_under_its_lock(world:
     assert world.console.said[-1].endswith("back: fab -H deployer@web1:2222 rollback")
 
 
+def test_rollback_names_the_dump_of_the_release_that_it_leaves(world: World) -> None:
+    talk = ("the data stays as it is; as it was before: fab -H HOST restore --backup x.dump --yes",)
+    found = went_back(f"dump={DUMP}")
+    world.answers(hold=told(serving(world.files())), hold_rollback=Answer(0, found.lines, talk))
+    rollback(world.host, world.work)
+    assert world.console.said[0].endswith("fab -H deployer@web1:2222 restore --backup x.dump --yes")
+
+
 def test_rollback_to_a_named_release(world: World) -> None:
     world.answers(hold=told(serving(world.files())), hold_rollback=went_back())
     rollback(world.host, world.work, to=OLD)
@@ -99,6 +107,12 @@ def test_backup_gives_file_size_and_tables(world: World) -> None:
     outcome = backup(world.host, world.work)
     assert world.host.transcript == ["hold backup", "hold: backup"]
     assert outcome.summary == f"web1: {DUMP} (2.0 kB, 3 tables)"
+    fetch = f"ssh -p 2222 deployer@web1 'sudo cat {DUMP}' >20260101T000000Z-x.dump"
+    assert world.console.said == [
+        "  SHA-256 aa, 2048 bytes", f"  it lies on the disk of the data; copy it away: {fetch}",
+    ]  # fmt: skip
+    assert outcome.data is not None
+    assert outcome.data["fetch"] == fetch
 
 
 def test_backup_list_changes_nothing(world: World) -> None:
@@ -147,7 +161,7 @@ def test_a_migration_is_resolved_one_way(world: World, state: str) -> None:
         world.host, world.work, name="x", applied=state == "applied", rolled_back=state == "rolled-back"
     )
     assert world.host.transcript == ["hold resolve-migration", f"hold: resolve-migration x {state}"]
-    assert outcome.remedy == "fab -H deployer@web1:2222 deploy; restart, when that says already so"
+    assert outcome.remedy == "fab -H deployer@web1:2222 deploy"
 
 
 @pytest.mark.parametrize("both", [True, False])
