@@ -101,10 +101,16 @@ end \$\$;
 END
 }
 
+# restore_make: the new database, empty.
+restore_make() {
+  restore_drop || return 1
+  restore_made=$(restore_like) || return 1
+  restore_ask "$restore_made" >/dev/null
+}
+
 # Into a database of its own: a dump that does not restore leaves everything as it was.
 restore_fill() {
-  restore_made=$(restore_drop && restore_like) && restore_ask "$restore_made" >/dev/null ||
-    refuse 1 "cannot make a database to restore into; the database is as it was" "fab -H HOST logs --service database"
+  restore_make || refuse 1 "cannot make a database to restore into; the database is as it was" "fab -H HOST logs --service database"
   say "restoring ${restore_file##*/} beside the database"
   restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "dbname=$restore_new application_name=restore" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
     refuse 1 "the dump does not restore: $(one_line "$restore_said" | tail -c 300); the database is as it was" "fab -H HOST backup --list names others"
