@@ -70,8 +70,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     with clock.step("connect"):
         facts = read_facts(host, work)
     require_identity(host, work, facts)
-    if not facts.is_locked:  # else it may be at work just now
-        require_ended(host, facts, migrations(work.settings.app_source))
+    _require_ended(host, work, facts, wait)
     installation = plan_installation(host, work, facts)
     require_readable(host, facts)
     with clock.step("build"):
@@ -134,6 +133,19 @@ def _require_server(host: Host, work: Workspace, facts: HostFacts, build: Build)
     if "major" in facts.data and facts.active_facts.get("image.database") != image:
         server = ImageStore(work.workstation, find_runtime(work)).server(image)
         require_identity(host, work, facts, server)
+
+
+def _require_ended(host: Host, work: Workspace, facts: HostFacts, wait: int) -> None:
+    """Refuse a migration that never ended before anything is built, but not while one may be at work.
+
+    An activation that was cut off is put right first, by taking the lock: it may have left that migration's statement.
+    """
+    wanted = migrations(work.settings.app_source)
+    if facts.unfinished and facts.migrations.pending(wanted).never_ended:
+        with held(host, work, "deploy", wait=wait) as lock:
+            require_ended(host, lock.facts, wanted)
+    elif not facts.is_locked:
+        require_ended(host, facts, wanted)
 
 
 def _install(host: Host, work: Workspace, lock: Lock, clock: Clock) -> None:

@@ -58,7 +58,7 @@ migrate_run() {
     run_code=0
     compose_slot "$1" "$2" --profile migrate run --rm --no-deps -T migrate 2>&1 || run_code=$?
     printf '%s\n' "$run_code" >"$run_log.code"
-  } | tee "$run_log" | say_lines '  migrate: ' &
+  } | migrate_lines | tee "$run_log" | say_lines '  migrate: ' &
   run_pid=$!
   migrate_watch "$2"
   run_code=$(cat "$run_log.code" 2>/dev/null) || run_code=1
@@ -67,6 +67,13 @@ migrate_run() {
   [ "$run_over/$run_code" != no/0 ] || { FAILED_OUTPUT='' && return 0; }
   FAILED_CODE=$run_code
   migrate_blame
+}
+
+# migrate_lines: what the one-shot writes, without what Compose tells of the network that it makes for the slot.
+migrate_lines() {
+  while IFS= read -r run_line || [ -n "$run_line" ]; do
+    case $run_line in ' Network '*[Cc]reat*) ;; *) printf '%s\n' "$run_line" ;; esac
+  done
 }
 
 # migrate_watch SLOT: until the one-shot has ended; an engine that does not end it within half a minute is not waited for.

@@ -39,6 +39,11 @@ load fake/kit
     [[ $output == *failed.code=3* ]]
     [ "$(grep -c 'Z   migrate: migration broke' <<<"$output")" = 1 ]
     [ "$(serving)" = blue ]
+    [[ $output != *'Network app-green'* ]]
+    echo silent >"$FAKE/faults"
+    run host "$shell" activate two
+    echo "$shell $output"
+    [[ $output == *'failed.reason=exit code 137'* ]]
   done
 }
 

@@ -36,6 +36,16 @@ def test_one_that_is_at_work_in_another_deployment_is_not_judged(world: World) -
     assert world.host.transcript == ["facts", "hold deploy"]
 
 
+def test_an_activation_that_was_cut_off_is_put_right_before_its_migration_is_refused(world: World) -> None:
+    """Turned red by an early require_ended in every case: nobody would end the statement that still runs."""
+    state = behind(world, f"migration.begun={INIT}").but(journal_phase="started")
+    world.answers(facts=told(state), hold=told(behind(world, f"migration.begun={INIT}")))
+    with pytest.raises(HostNotReady, match="never ended"):
+        deploy(world.host, world.work)
+    assert world.host.transcript == ["facts", "hold deploy"]
+    assert not any(words[1] == "build" for words in world.docker.transcript)
+
+
 def test_plan_warns_of_it_and_goes_on(world: World) -> None:
     world.built()
     world.answers(facts=told(behind(world, f"migration.begun={INIT}")))
