@@ -25,6 +25,7 @@ activation_transact() {
   step begin activation_begin
   step check activation_check "$1"
   step volumes activation_volumes
+  step trial trial_ensure "$1"
   step platform platform_ensure "$1"
   step migrate activation_migrate "$1"
   step start activation_start "$1"

@@ -7,6 +7,7 @@
 # The link goes first: what is half removed must not look like a slot that serves.
 down_all() {
   if [ -d "$DEPLOYMENT_PATH/slots" ]; then switch_to none; fi
+  trial_remove
   for down_slot in blue green platform; do
     down_ids=$(containers_of "$down_slot" '{{.ID}} {{.Label "service"}}')
     [ -n "$down_ids" ] || continue

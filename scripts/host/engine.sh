@@ -1,12 +1,22 @@
-# Speak to the engine. Everything that runs docker goes through `engine`, `compose_slot` or `compose_platform`.
+# Speak to the engine. Everything that runs docker goes through `engine`, `engine_within`, or one of `compose_…`.
 #
 # Parameters: APP_NAME, DEPLOYMENT_PATH.
 # Output:     facts docker.*, compose.version.
 # Exit codes: docker's own.
 
+# compose takes these from its callers, and never from the environment.
+COMPOSE_WITHIN='' COMPOSE_DATA='' COMPOSE_SOCKET=''
+
 # engine_quietly ARGUMENT...: docker; it never reads the command stream, and never gets the lock.
 # For callers that take its standard error as data too; `engine` is the same, and shown in verbose mode.
 engine_quietly() { docker "$@" </dev/null 9>&-; }
+
+# engine_within SECONDS ARGUMENT...: as engine_quietly; what hangs is given up (exit code 124; busybox 143).
+engine_within() {
+  engine_patience=$1
+  shift
+  timeout "$engine_patience" docker "$@" </dev/null 9>&-
+}
 
 engine() {
   is_verbose || {
@@ -23,11 +33,12 @@ engine() {
 engine_answers() { [ -n "$(engine info --format '{{.ServerVersion}}' 2>/dev/null)" ]; }
 
 # compose PROJECT SLOT ARGUMENT...: in the release's directory, with the environment cleared: a variable of the caller's
-# would win over the release's .env.
+# would win over the release's .env. COMPOSE_WITHIN: seconds it may take; COMPOSE_DATA, COMPOSE_SOCKET: volumes to use instead.
 compose() {
   compose_project=$1 compose_slot=$2
   shift 2
-  env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C SLOT="$compose_slot" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
+  ${COMPOSE_WITHIN:+timeout "$COMPOSE_WITHIN"} env -i PATH="$PATH" HOME="${HOME:-/}" LC_ALL=C SLOT="$compose_slot" \
+    ${COMPOSE_DATA:+DATA_VOLUME="$COMPOSE_DATA"} ${COMPOSE_SOCKET:+SOCKET_VOLUME="$COMPOSE_SOCKET"} ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
     ${DOCKER_CONFIG:+DOCKER_CONFIG="$DOCKER_CONFIG"} ${DOCKER_CONTEXT:+DOCKER_CONTEXT="$DOCKER_CONTEXT"} \
     docker compose --ansi never --progress plain -p "$compose_project" --env-file .env "$@" </dev/null 9>&-
 }
@@ -41,13 +52,17 @@ compose_slot() (
 )
 
 # compose_platform RELEASE ARGUMENT...
-compose_platform() (
-  cd "$(release_path "$1")" || exit 1
-  shift
+compose_platform() { compose_project "$APP_NAME" "$@"; }
+
+# compose_project PROJECT RELEASE ARGUMENT...: the platform's files.
+compose_project() (
+  cd "$(release_path "$2")" || exit 1
+  project_called=$1
+  shift 2
   if [ -f https.yml ]; then
-    compose "$APP_NAME" platform -f platform.yml -f https.yml "$@"
+    compose "$project_called" platform -f platform.yml -f https.yml "$@"
   else
-    compose "$APP_NAME" platform -f platform.yml "$@"
+    compose "$project_called" platform -f platform.yml "$@"
   fi
 )
 

@@ -80,14 +80,16 @@ failure_disks() {
 failure_df() { df "$1" "$2" 2>/dev/null | sed -n '$s/^.* \([0-9][0-9]*\)  *[0-9-][0-9]*  *\([0-9][0-9]*\)  *[0-9-][0-9]*%  *\/.*$/\1 \2/p'; }
 
 # failure_engine ARGUMENT...: as engine_quietly; an engine that hangs does not hold the report up.
-failure_engine() { timeout "$FAILURE_PATIENCE" docker "$@" </dev/null 9>&-; }
+failure_engine() { engine_within "$FAILURE_PATIENCE" "$@"; }
 
 # failure_capture SLOT: of every container of the slot and the platform state and log, for the log file; of each that failed
-# the last lines are shown too. FAILURE_FACTS has what the workstation shows.
+# the last lines are shown too. In the step `trial` there is no slot yet. FAILURE_FACTS has what the workstation shows.
 failure_capture() {
   FAILURE_FACTS=
   [ -z "${FAILED_OUTPUT:-}" ] || failure_show "$FAILED_SERVICE" "$FAILED_OUTPUT"
-  for failure_slot in "$1" platform; do
+  failure_first=$1
+  [ "${STEP:-}" != trial ] || failure_first=trial
+  for failure_slot in "$failure_first" platform; do
     failure_list=$(failure_engine ps -a --no-trunc --filter "label=app=$APP_NAME" --filter "label=slot=$failure_slot" \
       --format '{{.ID}} {{.Label "service"}}' 2>&1) || {
       failure_lost "the containers of $failure_slot" "$failure_list"
@@ -157,7 +159,7 @@ failure_log() {
   failure_found=$(failure_fault "$1") failure_shown=0
   [ -z "$failure_found" ] || failure_fact container "$2 $failure_found"
   # Where a remedy is known already, the log of what is only refused tells nothing more.
-  if [ -n "$failure_found" ] || { [ "$2" = "$FAILED_SERVICE" ] && [ -z "$FAILED_NEXT" ]; }; then failure_shown=20; fi
+  if [ -n "$failure_found" ] || { is_blamed "$2" && [ -z "$FAILED_NEXT" ]; }; then failure_shown=20; fi
   failure_noted=$(($(printf '%s\n' "$failure_lines" | wc -l) - failure_shown))
   [ $failure_noted -le 0 ] || printf '%s\n' "$failure_lines" | head -n $failure_noted | sed "s/^/$2: /" | note
   [ $failure_shown != 0 ] && [ -n "$failure_lines" ] || {
@@ -169,6 +171,9 @@ failure_log() {
   printf '%s\n' "$failure_lines" | say_lines '  | '
   failure_show "$2" "$failure_lines"
 }
+
+# is_blamed SERVICE: in failure_slot; of a service that was tried, the trial and not the one that serves.
+is_blamed() { [ "$1" = "$FAILED_SERVICE" ] && { [ "${STEP:-}" != trial ] || [ "$failure_slot" = trial ]; }; }
 
 # failure_database ID: what a database that is well has refused meanwhile.
 failure_database() {

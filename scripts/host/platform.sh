@@ -4,6 +4,9 @@
 # Output:     none.
 # Exit codes: a function returns 1, with `blame` (failure.sh).
 
+# Seconds beyond HEALTH_TIMEOUT that the engine may take to replace a container.
+PLATFORM_PATIENCE=${PLATFORM_PATIENCE:-120}
+
 # platform_lines: SERVICE FINGERPRINT STATE NETWORKS of what is there. The edge alone needs a network: cut off from it, it is
 # healthy inside, and its published port is closed.
 platform_lines() { containers_of platform '{{.Label "service"}} {{.Label "fingerprint"}} {{.State}} {{.Networks}}'; }
@@ -17,12 +20,15 @@ platform_key() { if [ "$1" = edge ]; then echo EDGE_FINGERPRINT; else echo DATAB
 platform_ensure() {
   platform_found=$(platform_lines) || return 1
   for platform_service in ${2:-database edge}; do
-    platform_mark=$(env_value "$1" "$(platform_key "$platform_service")")
-    {
-      is_known "$platform_service" && { is_as_wanted "$platform_found" "$platform_service" "$platform_mark" || is_left_alone "$platform_service"; }
-    } || platform_put "$1" "$platform_service" || return 1
+    ! is_due "$1" "$platform_service" || platform_put "$1" "$platform_service" || return 1
     [ "$platform_service" != database ] || database_own || return 1
   done
+}
+
+# is_due RELEASE SERVICE: of platform_found; it is not as the release wants it, or runs on data that is not known.
+is_due() {
+  due_mark=$(env_value "$1" "$(platform_key "$2")")
+  ! { is_known "$2" && { is_as_wanted "$platform_found" "$2" "$due_mark" || is_left_alone "$2"; }; }
 }
 
 # is_known SERVICE: a server on data that this host does not know as its own (the first deployment was cut off, or somebody has
@@ -51,9 +57,19 @@ platform_put() {
   platform_force=
   ! is_stale "$2" || platform_force=--force-recreate
   # shellcheck disable=SC2086 # an option or nothing
-  told "$2" compose_platform "$1" up -d --no-deps --no-build --pull never $platform_force "$2" || return 1
-  case $2 in database) platform_wait database ready ;; edge) platform_wait edge probe ;; esac
+  told "$2" platform_up "$1" $platform_force "$2" || return 1
+  platform_wait platform "$2" 1
 }
+
+# platform_up RELEASE [OPTION] SERVICE: an engine that hangs does not hold the host up: what was there is put back. The stop of the
+# old database may take 90 s of it (stop_grace_period).
+platform_up() (
+  up_release=$1 COMPOSE_WITHIN=$((HEALTH_TIMEOUT + PLATFORM_PATIENCE)) up_code=0
+  shift
+  compose_platform "$up_release" up -d --no-deps --no-build --pull never "$@" || up_code=$?
+  case $up_code in 124 | 143) printf 'its container was not replaced within %s s\n' "$COMPOSE_WITHIN" ;; esac
+  return $up_code
+)
 
 # is_stale SERVICE: Compose would leave alone what has lost its network, what ends and is started over and over, and a server that
 # runs on data which is not known.
@@ -122,29 +138,6 @@ database_check_system() {
   [ -n "$check_known" ] && [ "$1" != "$check_known" ] || return 0
   blame database "the data volume $DATA_VOLUME${DATA_PATH:+ (directory $DATA_PATH)} holds another database than this host's (system identifier $1, not $check_known)" \
     "bring the right data back, then fab -H HOST up; or, if what is there now is to be used: rm $DEPLOYMENT_PATH/identity, then fab -H HOST up"
-}
-
-# platform_wait SERVICE COMMAND: until it is ready for the application, as its own COMMAND says; ends early when its container
-# has died. Before anything else is begun: what cannot start is put back at once.
-platform_wait() {
-  platform_tries=0 platform_said=
-  backoff_start
-  while :; do
-    platform_id=$(container_of platform "$1") || return 1
-    platform_tries=$((platform_tries + 1))
-    if [ -n "$platform_id" ] && platform_said=$(engine_quietly exec "$platform_id" "$2" 2>&1); then
-      return 0
-    fi
-    tried "whether it is ready, $platform_tries times" "$(last_said "$platform_said")"
-    ! container_fault platform "$1" || {
-      [ "$1" != database ] || database_refusal "$(containers_of platform '{{.Label "service"}} {{.ID}}' | sed -n 's/^database //p' | head -n 1)" 20
-      return 1
-    }
-    backoff || {
-      blame "$1" "not ready within $HEALTH_TIMEOUT s"
-      return 1
-    }
-  done
 }
 
 # database_refusal CONTAINER LINES: what the image has refused, in so many last lines of the log, is the reason, and its remedy the

@@ -2,29 +2,49 @@
 #
 # Parameters: APP_NAME, HTTP_PORT, HTTPS_PORT, ENABLE_HTTPS.
 # Output:     facts port=NUMBER free|own|taken [WHO].
-# Exit codes: none of its own.
+# Exit codes: ports_check returns 1, with `blame` (failure.sh).
 
 port_facts() {
-  PUBLISHED=$(engine ps --format '{{.Label "app"}}/{{.Label "service"}} {{.Names}} {{.Ports}}' 2>/dev/null || true)
-  port_fact "$HTTP_PORT"
-  [ "$ENABLE_HTTPS" != true ] || port_fact "$HTTPS_PORT"
+  ports_published || PUBLISHED=
+  for port_number in $(ports_wanted); do fact port "$port_number $(port_state "$port_number")"; done
 }
 
-# A container's port first: with the userland proxy off, no process listens.
-port_fact() {
+ports_wanted() {
+  printf '%s\n' "$HTTP_PORT"
+  [ "$ENABLE_HTTPS" != true ] || printf '%s\n' "$HTTPS_PORT"
+}
+
+ports_published() { PUBLISHED=$(engine ps --format '{{.Label "app"}}/{{.Label "service"}} {{.Names}} {{.Ports}}' 2>/dev/null); }
+
+# ports_check: each port that the edge wants is free, or our own edge has it.
+ports_check() {
+  ports_published || return 1
+  for port_number in $(ports_wanted); do
+    port_found=$(port_state "$port_number")
+    case $port_found in free | own) continue ;; esac
+    port_found=${port_found#taken}
+    blame edge "port $port_number is taken by${port_found:- another process}" \
+      "stop what listens on port $port_number, or set HTTP_PORT or HTTPS_PORT to a free one, then fab -H HOST deploy"
+    return
+  done
+}
+
+# port_state PORT: free, own, or taken [WHO]. A container's port first: with the userland proxy off, no process listens.
+port_state() {
   port_line=$(printf '%s\n' "$PUBLISHED" | grep -e ":$1->" | head -n 1)
   case $port_line in
-  "$APP_NAME/edge "*) fact port "$1 own" ;;
+  "$APP_NAME/edge "*) echo own ;;
   ?*)
     port_line=${port_line#* }
-    fact port "$1 taken container ${port_line%% *}"
+    printf 'taken container %s\n' "${port_line%% *}"
     ;;
   *)
     port_inode=$(port_listener "$1")
     if [ -z "$port_inode" ]; then
-      fact port "$1 free"
+      echo free
     else
-      fact port "$1 taken $(port_process "$port_inode")"
+      port_who=$(port_process "$port_inode")
+      printf 'taken%s\n' "${port_who:+ $port_who}"
     fi
     ;;
   esac

@@ -43,6 +43,7 @@ prune_forget() {
 prune_failed_too() {
   engine_answers || refuse 1 "Docker does not answer: nothing was removed" "systemctl start docker on the host; fab -H HOST doctor"
   J_RELEASE='' PRUNE_FAILED=yes
+  trial_remove
   prune
 }
 

@@ -15,6 +15,7 @@ undo() {
   fi
   slot_remove "$J_TO" || return 1
   [ "$J_PHASE" != started ] || migrate_undo
+  trial_remove || return 1
   UNDO_EXCEPT=''
   undo_platform || UNDO_EXCEPT=$J_PLATFORM
   [ "$J_RELEASE" = "$(active_value release)" ] || undo_state || return 1
@@ -122,14 +123,19 @@ recover_say() {
 # serving_check: whether what is said to serve answers; sets ANSWERS=yes|no.
 serving_check() {
   [ "$(served_slot)" != none ] || return 0
-  ANSWERS=yes serving_release=$(active_value release)
-  # at the ports of what serves: the failed release may have wanted others
+  ANSWERS=yes
+  serving_answers || ANSWERS=no
+  [ $ANSWERS = yes ] || warn "but the published port does not answer with it: $(one_line "$serving_said" | tail -c 300)"
+}
+
+# serving_answers: at the ports of what serves: the release that is being activated may want others.
+serving_answers() {
+  serving_release=$(active_value release)
   serving_said=$(
     HTTP_PORT=$(release_value "$serving_release" HTTP_PORT) HTTPS_PORT=$(release_value "$serving_release" HTTPS_PORT)
     ENABLE_HTTPS=$(release_value "$serving_release" ENABLE_HTTPS)
     public_release "$serving_release" /health
-  ) && [ "$serving_said" = "$serving_release" ] || ANSWERS=no
-  [ $ANSWERS = yes ] || warn "but the published port does not answer with it: $(one_line "$serving_said" | tail -c 300)"
+  ) && [ "$serving_said" = "$serving_release" ]
 }
 
 serving_text() {

@@ -115,10 +115,10 @@ ensure='J_PLATFORM=; J_PHASE=started; journal_write() { :; }
     fresh
     platform_here
     echo ready >"$FAKE/faults"
-    TIMEOUT=0 run within "$shell" 'platform_wait database ready || echo "$FAILED_REASON|$FAILED_TRIED|$FAILED_ANSWER"'
+    TIMEOUT=0 run within "$shell" 'platform_wait platform database 1 || echo "$FAILED_REASON|$FAILED_TRIED|$FAILED_ANSWER"'
     [ "$output" = 'not ready within 0 s|whether it is ready, 1 times|no response' ]
     sed -i 's/^state=.*/state=exited/' "$FAKE/containers/platform-database"
-    run within "$shell" 'platform_wait database ready || echo "$FAILED_REASON"'
+    run within "$shell" 'platform_wait platform database 1 || echo "$FAILED_REASON"'
     [ "$output" = 'its container ended with exit code 7' ]
   done
 }
@@ -176,10 +176,10 @@ ensure='J_PLATFORM=; J_PHASE=started; journal_write() { :; }
     fresh
     run within "$shell" 'PUBLISHED="app/edge app-edge-1 0.0.0.0:58123->80/tcp, [::]:58123->80/tcp
 / stranger 0.0.0.0:58124->80/tcp
-other/edge other-edge-1 0.0.0.0:5812->80/tcp"; port_fact 58123; port_fact 58124; port_fact 5812; port_fact 58125; port_fact 581'
-    [ "${lines[0]}" = 'port=58123 own' ]
-    [ "${lines[1]}" = 'port=58124 taken container stranger' ]
-    [ "${lines[2]}" = 'port=5812 taken container other-edge-1' ]
-    [ "${lines[3]}${lines[4]}" = 'port=58125 freeport=581 free' ]
+other/edge other-edge-1 0.0.0.0:5812->80/tcp"; for port in 58123 58124 5812 58125 581; do port_state $port; done'
+    [ "${lines[0]}" = own ]
+    [ "${lines[1]}" = 'taken container stranger' ]
+    [ "${lines[2]}" = 'taken container other-edge-1' ]
+    [ "${lines[3]}${lines[4]}" = freefree ]
   done
 }

@@ -133,7 +133,8 @@ SEED = {
 """A group's last bullet, "Recovery", is what each entry of it says was preserved, and its remedy."""
 
 MORE = {"memory": "memory limit", "image": "not on the host any more", "migration": "Prisma",
-        "migration-plain": "a migration did not come to its end", "crash": "stopped at its start"}  # fmt: skip
+        "migration-plain": "a migration did not come to its end", "crash": "stopped at its start",
+        "edge-trial": "does not pass on to the release", "port-taken": "another process listens"}  # fmt: skip
 """Failures that the design does not list: a part of the cause."""
 
 

@@ -80,7 +80,7 @@ PLATFORM = (
         "Web Frontend Container Failures: Certificate loading errors",
     ),
     Diagnosis(
-        r"port is already allocated|address already in use|EADDRINUSE",
+        r"port is already allocated|address already in use|EADDRINUSE|port \d+ is taken by",
         "another process listens on the port",
         "fab -H HOST doctor names who; on the host: ss -ltnp",
         "stop it, or set HTTP_PORT or HTTPS_PORT to a free one, then fab -H HOST deploy",
@@ -180,6 +180,13 @@ APPLICATION = (
         "mend it, then fab -H HOST deploy; for longer: --set HEALTH_TIMEOUT=600",
         _OLD,
         "Timeout Handling: Frontend timeout",
+    ),
+    Diagnosis(
+        r"the new edge does not answer with release",
+        "the new edge runs, and does not pass on to the release that serves; the one that serves does",
+        "containers/edge (slot.conf) and NGINX_IMAGE: what differs from the image before",
+        "mend it, then fab -H HOST deploy",
+        "the edge that serves: the new one was tried beside it, and removed",
     ),
     Diagnosis(
         r"the published port does not answer with release",
