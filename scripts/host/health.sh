@@ -79,10 +79,10 @@ probe() {
   engine_quietly exec "$PROBED" /usr/local/bin/probe "$2" 2>&1
 }
 
-# slot_wait SLOT RELEASE: healthy, and it is the release it should be. Before its first answer it has HEALTH_TIMEOUT; once it
-# has answered, HEALTH_RETRIES failures in a row are enough.
+# slot_wait SLOT RELEASE: healthy twice in a row, and it is the release it should be. Before its first answer it has HEALTH_TIMEOUT;
+# once it has answered, HEALTH_RETRIES failures in a row are enough.
 slot_wait() {
-  PROBED='' slot_release=$2 slot_answered=no slot_failures=0 slot_tries=0
+  PROBED='' slot_release=$2 slot_answered=no slot_healthy=0 slot_failures=0 slot_tries=0
   backoff_start
   while :; do
     [ -n "$PROBED" ] || PROBED=$(container_of "$1" frontend)
@@ -90,8 +90,12 @@ slot_wait() {
     slot_asked=/health
     if slot_said=$(probe "$1" /health); then
       slot_answered=yes
-      slot_smoke "$1" "$2" && return 0
+      slot_smoke "$1" "$2" && slot_healthy=$((slot_healthy + 1)) && {
+        [ $slot_healthy -lt 2 ] || return 0
+        continue # at once: what answers only once is seen before it is served
+      }
     fi
+    slot_healthy=0
     if container_fault "$1"; then
       slot_tell "$1"
       return 1

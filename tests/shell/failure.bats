@@ -118,6 +118,17 @@ containers_here() {
   done
 }
 
+@test "a slot that answers once and then fails is not healthy" {
+  for shell in $SHELLS; do
+    fresh
+    TIMEOUT=60 run within "$shell" 'sleep() { :; }
+      probe() { echo x >>"$FAKE/asked"; case $2-$(wc -l <"$FAKE/asked") in /health-1) ;; release-2) echo two ;; *) echo "HTTP 500" && return 22 ;; esac; }
+      slot_wait green two || echo "$FAILED_SERVICE: $FAILED_REASON|$FAILED_ANSWER"'
+    echo "$output"
+    [ "$output" = 'frontend: 2 failures in a row after it had answered|HTTP 500' ]
+  done
+}
+
 @test "what cannot be captured is said, is among the facts, and never replaces the reason" {
   for shell in $SHELLS; do
     fresh
