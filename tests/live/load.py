@@ -132,7 +132,9 @@ class Connection:
 class Load:
     """A run of the load against one address."""
 
-    def __init__(self, url: str, *, rate: float, paths: Sequence[str] = PATHS, posts: float = 0.1) -> None:
+    def __init__(
+        self, url: str, *, rate: float, paths: Sequence[str] = PATHS, posts: float = 0.1, patience: float = TOO_LONG
+    ) -> None:
         address = urlsplit(url)
         self.host = address.hostname or ""
         self.tls = address.scheme == "https"
@@ -140,6 +142,7 @@ class Load:
         self.rate = rate
         self.paths = paths
         self.posts = posts
+        self.patience = patience
         self.run_id = secrets.token_hex(4)
         self.random = random.Random(self.run_id)
         self.idle: list[Connection] = []
@@ -181,7 +184,7 @@ class Load:
         started = time.monotonic()
         connection: Connection | None = None
         try:
-            async with asyncio.timeout(TOO_LONG + halt):
+            async with asyncio.timeout(self.patience + halt):
                 connection = (self._kept() if keep else None) or await self._open()
                 answer = await connection.ask(self._text(path, title, keep=keep), halt=halt)
             self._judge(answer, title, f"{'POST' if title else 'GET'} {path}")
