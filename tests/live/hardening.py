@@ -85,7 +85,7 @@ def rotates_its_log(seen: Seen) -> bool:
 
 
 def restarts_as_it_should(seen: Seen) -> bool:
-    return bool(seen.host["RestartPolicy"]["Name"] == ("unless-stopped" if seen.lasting else "no"))
+    return bool(seen.host["RestartPolicy"]["Name"] == ("always" if seen.lasting else "no"))
 
 
 def is_checked(seen: Seen) -> bool:
