@@ -1,0 +1,41 @@
+"""Kill the client, its session, the engine or the host in the middle of a deployment: see faults.py.
+
+Everyday: two cases; with --full the whole table and 50 random moments. scripts/faults runs one case alone.
+
+Turned red by: no `retire` in recover_rest (scripts/host/recover.sh), for a host killed when committed; no call of
+slot_remove in undo, for one killed when slot-up.
+"""
+
+import secrets
+
+import pytest
+
+from tests.checkout import Checkout
+from tests.labhost import LabHost
+from tests.live.faults import Case, Faults, moments, run_all, table
+
+pytestmark = pytest.mark.timeout(7200)
+
+EVERYDAY = (Case("client", "switched"), Case("session", "migrated"))
+
+
+@pytest.fixture(scope="module")
+def faults(deployed: LabHost, checkout: Checkout) -> Faults:
+    return Faults(checkout, deployed)
+
+
+def test_a_deployment_that_is_cut_leaves_the_old_or_the_new_release(faults: Faults) -> None:
+    assert [row.wrong for row in run_all(faults, EVERYDAY) if row.wrong] == []
+
+
+@pytest.mark.full
+def test_each_phase_and_each_blow(faults: Faults) -> None:
+    assert [row.wrong for row in run_all(faults, table()) if row.wrong] == []
+
+
+@pytest.mark.full
+def test_any_moment(faults: Faults) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    rows = run_all(faults, moments(50, seed, faults.duration()))
+    assert [row.wrong for row in rows if row.wrong] == []
