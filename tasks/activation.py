@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tasks.core.activation import release_to_bring_up, url
-from tasks.core.errors import ActivationFailed, NothingDeployed, UsageError
+from tasks.core.errors import ActivationFailed, Interrupted, NothingDeployed, UsageError
 from tasks.core.facts import HostFacts
 from tasks.core.failures import FailureReport
 from tasks.core.protocols import Answer, Host, Outcome
@@ -24,7 +24,7 @@ def up(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outc
     Database migrations, the new slot, its health, then the switch; the old release serves until then, and goes on
     serving when anything fails. One that failed is tried again, and that is said. Undo: rollback.
     """
-    with held(host, work, "up", wait=wait) as lock:
+    with held(host, work, "up", wait=wait, release=release) as lock:
         name = _chosen(host, work, lock.facts, release)
         require_engine(host, work, lock.facts)
         if not name:
@@ -63,7 +63,12 @@ def activate(host: Host, lock: Lock, name: str) -> Outcome:
 
 
 def ended(host: Host, lock: Lock, name: str, answer: Answer) -> Outcome:
-    """Report how an activation ended; ActivationFailed when the release did not come up."""
+    """Report how an activation ended; ActivationFailed when the release did not come up.
+
+    Interrupted when somebody wanted it undone meanwhile, whether it was or had to be finished.
+    """
+    if lock.is_interrupted and answer.value("result"):
+        raise _interrupted(host, name, answer)
     if answer.exit_code and not answer.value("result"):
         raise script_failure(host, f"activating {name}", answer)
     if answer.exit_code or answer.value("result") != "active":
@@ -74,6 +79,22 @@ def ended(host: Host, lock: Lock, name: str, answer: Answer) -> Outcome:
         True,
         f"{host.name}: {name} serves from slot {data['slot']}",
         data=data | {"steps": {step: int(milliseconds or 0) for step, milliseconds in steps.items()}},
+    )
+
+
+def _interrupted(host: Host, name: str, answer: Answer) -> Interrupted:
+    report = FailureReport(answer, host.target)
+    if answer.value("result") == "active":
+        return Interrupted(
+            f"interrupted too late: {name} had been switched to on {host.name}",
+            now=f"{name} serves from slot {answer.value('slot')}",
+            remedy=f"fab -H {host.target} rollback goes back",
+        )
+    return Interrupted(
+        f"interrupted: {name} was not brought up on {host.name}",
+        detail=report.value("put_back"),
+        now=report.serving(),
+        remedy=f"type the same again, or fab -H {host.target} status; the log on the host is {answer.value('log')}",
     )
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import colorama
 
+from tasks.core.log_lines import message, stamped
 from tasks.core.protocols import Progress
 from tasks.core.units import size
 
@@ -20,11 +21,15 @@ _IN_LOG = 5.0
 
 
 class TerminalConsole:
-    """Write results to stdout, talk about progress and warnings to stderr; colours on a terminal without NO_COLOR."""
+    """Write results to stdout, talk about progress and warnings to stderr; colours on a terminal without NO_COLOR.
+
+    In verbose mode every line has its time, step and host; so has what a task that changes a host says into a file.
+    """
 
     def __init__(self, *, verbose: bool = False) -> None:
         """Look at the two streams once."""
-        self._verbose = verbose
+        self._verbose, self._is_change = verbose, False
+        self._step, self._host = "begin", "workstation"
         self._lock = threading.Lock()
         self._results = sys.stdout
         self._is_terminal = sys.stderr.isatty()
@@ -35,6 +40,25 @@ class TerminalConsole:
         """Show diagnostics from now on, or no longer."""
         self._verbose = verbose
 
+    def begin(self, task: str, host: str, *, is_change: bool) -> None:
+        """Say which task works from now on, and on which host."""
+        self._step, self._host, self._is_change = task, host, is_change
+
+    def step(self, name: str) -> None:
+        """Say which step of the task begins."""
+        self._step = name.replace(" ", "-")
+
+    def written(self, text: str) -> str:
+        """Give a text as it is shown: with time, step and host, or without those that the host has put before it."""
+        if self._verbose or (self._is_change and not self._is_terminal):
+            return stamped(text, step=self._step, host=self._host)
+        return "\n".join(map(message, text.split("\n")))
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether diagnostics are shown."""
+        return self._verbose
+
     def keep_stdout_clean(self) -> None:
         """Print results on stderr from now on: stdout is for JSON."""
         self._results = sys.stderr
@@ -42,7 +66,7 @@ class TerminalConsole:
     def say(self, text: str) -> None:
         """Print a line of the result."""
         with self._lock:
-            print(text, file=self._results, flush=True)
+            print(self.written(text), file=self._results, flush=True)
 
     def detail(self, text: str) -> None:
         """Print a line of diagnostics, in verbose mode only."""
@@ -56,7 +80,7 @@ class TerminalConsole:
     def _write(self, text: str, colour: str = "") -> None:
         with self._lock:
             start, end = (colour, colorama.Style.RESET_ALL) if self._colours and colour else ("", "")
-            print(f"{start}{text}{end}", file=sys.stderr, flush=True)
+            print(f"{start}{self.written(text)}{end}", file=sys.stderr, flush=True)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Progress]:

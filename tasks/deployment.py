@@ -15,7 +15,7 @@ from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation
 from tasks.core.migrations import NEVER_ENDED, resolve_remedy
 from tasks.core.plan import Plan, make_plan
-from tasks.core.protocols import Host, Outcome
+from tasks.core.protocols import Console, Host, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
 from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, held, read_facts, require_disk, require_identity, require_readable
@@ -64,7 +64,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     Nothing to change and all healthy: says `already so`. When anything fails, the release that served goes on
     serving. Undo: rollback.
     """
-    clock = Clock()
+    clock = Clock(work.console)
     require_sources(work)
     find_runtime(work)
     with clock.step("connect"):
@@ -80,7 +80,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     for line in wanted.plan.lines():
         work.console.say("  " + line)
     require_disk(host, facts, wanted.needs(facts))
-    with held(host, work, "deploy", wait=wait) as lock:
+    with held(host, work, "deploy", wait=wait, release=wanted.plan.release) as lock:
         require_identity(host, work, lock.facts)
         require_ended(host, lock.facts, wanted.files.migrations)
         if plan_installation(host, work, lock.facts):
@@ -173,6 +173,7 @@ def _summary(host: Host, work: Workspace, result: Outcome, clock: Clock) -> Outc
 class Clock:
     """Measure the steps of a deployment, in seconds."""
 
+    console: Console
     seconds: dict[str, float] = field(default_factory=dict)
     start: float = field(default_factory=time.monotonic)
 
@@ -180,10 +181,13 @@ class Clock:
     def step(self, name: str) -> Iterator[None]:
         """Measure one step, also when it fails."""
         start = time.monotonic()
+        self.console.step(name)
         try:
             yield
         finally:
             self.seconds[name] = round(time.monotonic() - start, 2)
+            self.console.detail(f"{name}: {self.seconds[name]:.2f} s")
+            self.console.step("deploy")
 
     def total(self) -> float:
         """Give the seconds since the start."""

@@ -6,7 +6,7 @@ import getpass
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from tasks.core.activation import Follower
@@ -23,6 +23,7 @@ from tasks.core.facts import HostFacts, parse_facts
 from tasks.core.identity import Server, identity_faults
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Outcome
+from tasks.core.reasons import refusal as refusal_of
 from tasks.core.reasons import typed
 from tasks.core.requirements import UnmetRequirement, missing_requirements
 from tasks.core.settings import Settings, release_environment
@@ -118,9 +119,15 @@ def refusal(faults: Sequence[UnmetRequirement]) -> type[DeployError]:
 class Lock:
     """The host's lock while we hold it, with the facts read again under it."""
 
-    def __init__(self, facts: HostFacts, conversation: Conversation, said: Follower) -> None:
-        """Take over the conversation with the holder on the host; `said` hears what it says."""
-        self.facts, self._conversation, self.said = facts, conversation, said
+    def __init__(
+        self, facts: HostFacts, conversation: Conversation, said: Follower, cancel: Callable[[], None]
+    ) -> None:
+        """Take over the conversation with the holder on the host; `said` hears what it says.
+
+        `cancel` asks the host to undo the activation that is in progress.
+        """
+        self.facts, self._conversation, self.said, self._cancel = facts, conversation, said, cancel
+        self.is_interrupted = False
         self._stop = threading.Event()
         self._pinger = threading.Thread(target=self._ping, daemon=True)
 
@@ -137,12 +144,21 @@ class Lock:
         """Give the holder its last order, `activate RELEASE` or `down`, and wait for its end.
 
         The lock goes over to what the order starts. No ping may be under way: the holder would read both lines at once.
+        A first Ctrl-C during an activation asks the host to undo it, and its end is waited for all the same
+        (`is_interrupted`); a second one raises KeyboardInterrupt.
         """
         if not line.isprintable():
             raise UsageError(f"a line break or control character in {line!r}", remedy="names have none")
         self.let_go()
         self._conversation.send(line)
-        return self._conversation.finish()
+        try:
+            return self._conversation.finish()
+        except KeyboardInterrupt:
+            if line.split(maxsplit=1)[0] not in ("activate", "rollback"):
+                raise
+            self.is_interrupted = True
+            self._cancel()
+            return self._conversation.finish()
 
     def _ping(self) -> None:
         with suppress(DeployError, OSError):  # a lost line is reported by the step that is at work
@@ -152,16 +168,18 @@ class Lock:
 
 
 @contextmanager
-def held(host: Host, work: Workspace, task: str, *, wait: int = 0) -> Iterator[Lock]:
+def held(host: Host, work: Workspace, task: str, *, wait: int = 0, release: str = "") -> Iterator[Lock]:
     """Hold the host's lock: nobody else changes this application meanwhile.
 
     Makes DEPLOYMENT_PATH, the only change before the lock. An activation that was cut off is finished or undone
     first, and said. Raises Locked (exit code 4) with the holder's name; `wait` is how many seconds to try before that.
+    `release` is what the task is about, where that is known: the name of the host's log has it.
     """
     deadline, is_waiting = time.monotonic() + wait, False
+    parameters = host_parameters(work.settings, task) | {"LOG_RELEASE": release}
     while True:
         said = Follower(lambda line: work.console.say(typed(line, host.target)))
-        with host.converse("hold", task, parameters=host_parameters(work.settings, task), listen=said) as conversation:
+        with host.converse("hold", task, parameters=parameters, listen=said) as conversation:
             try:
                 facts = parse_facts(conversation.lines_until("ready"))
             except Locked as error:
@@ -171,7 +189,7 @@ def held(host: Host, work: Workspace, task: str, *, wait: int = 0) -> Iterator[L
                     work.console.say(f"{error.what}: waiting, {wait} s at most")
                 is_waiting = True
             else:
-                lock = Lock(facts, conversation, said)
+                lock = Lock(facts, conversation, said, lambda: _cancel(host, work))
                 lock.keep()
                 try:
                     yield lock
@@ -179,3 +197,12 @@ def held(host: Host, work: Workspace, task: str, *, wait: int = 0) -> Iterator[L
                     lock.let_go()
                 return
         time.sleep(min(_RETRY_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _cancel(host: Host, work: Workspace) -> None:
+    work.console.say("interrupted: asking the host to undo it; Ctrl-C again leaves at once")
+    answer = host.run(
+        "cancel", parameters=host_parameters(work.settings, "cancel"), accept=(0, 1), listen=work.console.detail
+    )
+    if what := refusal_of(answer)[0]:
+        work.console.warn(f"{what}: the host goes on to the end")

@@ -36,7 +36,7 @@ def ship_images(host: Host, work: Workspace, *, release: str = "", wait: int = 0
     Undo: docker rmi on the host.
     """
     made = needed_build(work.root)
-    with held(host, work, "ship-images", wait=wait) as lock:
+    with held(host, work, "ship-images", wait=wait, release=release or made.names.get(host.name, made.release)) as lock:
         require_engine(host, work, lock.facts)
         name = release or made.names.get(host.name, made.release)
         sent = send_images(host, work, made, name, lock.facts)

@@ -7,6 +7,7 @@ import time
 from tasks.core.errors import InstallFailed
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation, needed_installation
+from tasks.core.log_lines import message
 from tasks.core.protocols import Answer, Host, Outcome
 from tasks.core.requirements import UnmetRequirement
 from tasks.core.workspace import Workspace
@@ -73,10 +74,10 @@ def _install(host: Host, work: Workspace, needed: Installation, user: str) -> An
     with work.console.progress(f"{host.name}: {what}") as progress:
 
         def listen(line: str) -> None:
-            if line.startswith(_WARNING):
-                work.console.warn(line.removeprefix(_WARNING))
+            if message(line).startswith(_WARNING):
+                work.console.warn(message(line).removeprefix(_WARNING))
                 return
-            progress.note(line)
+            progress.note(message(line))
             work.console.detail(line)
 
         answer = host.run("install", parameters=parameters, accept=(0, 1, 3), listen=listen)

@@ -1,4 +1,4 @@
-"""Logs of a host: of the containers of both slots and the platform, and of deployments."""
+"""Logs of a host: of the containers of both slots and the platform, and of the tasks that changed it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from tasks.core.reasons import refusal, typed
 from tasks.core.workspace import Workspace
 from tasks.hosts import host_parameters
 
-SOURCES = ("all", "frontend", "backend", "database", "edge", "deploy")
+TASKS = (
+    "deploy", "up", "push-config", "ship-images", "rollback", "restart", "down", "prune", "maintenance", "backup",
+    "restore", "resolve-migration", "install-docker",
+)  # fmt: skip
+"""Those that change a host, and leave a log there."""
+SOURCES = ("all", "frontend", "backend", "database", "edge", *TASKS)
 _INTERRUPTED = 130
 _DURATION = re.compile(r"(\d+[smh])+|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?")
 
@@ -18,11 +23,12 @@ _DURATION = re.compile(r"(\d+[smh])+|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d
 def logs(
     host: Host, work: Workspace, *, service: str = "all", tail: str = "", since: str = "", follow: bool = False
 ) -> Outcome:
-    """Show what a service, all of them, or a deployment wrote.
+    """Show what a service, all of them, or a task wrote.
 
-    Changes nothing. --service is all, frontend, backend, database, edge or deploy; each line says its slot where there
-    is more than one container. The last 100 lines, or those --since 10m or a time (UTC, unless it says its zone);
-    --follow goes on, into the next slot too, until Ctrl-C. Exit code 1 when there is none of it on the host.
+    Changes nothing. --service is all, frontend, backend, database, edge, or a task that changes the host (deploy,
+    rollback …) for its newest log; each line says its slot where there is more than one container. The last 100 lines,
+    or those --since 10m or a time (UTC, unless it says its zone); --follow goes on, into the next slot too, until
+    Ctrl-C. Exit code 1 when there is none of it on the host.
     """
     _check(service, tail, since)
     words = (service, tail, since)
@@ -45,8 +51,8 @@ def _check(service: str, tail: str, since: str) -> None:
         raise UsageError(f"--tail {tail} is not a number of lines", remedy="--tail 100, or --tail all")
     if since and not _DURATION.fullmatch(since):
         raise UsageError(f"--since {since} is not a time", remedy="--since 10m, 2h30m, or 2026-01-31T12:00:00Z")
-    if since and service == "deploy":
-        raise UsageError("--since is for services: a deployment's log is one file", remedy="--tail all shows all of it")
+    if since and service in TASKS:
+        raise UsageError("--since is for services: a task's log is one file", remedy="--tail all shows all of it")
 
 
 def _follow(host: Host, work: Workspace, words: tuple[str, str, str]) -> Outcome:

@@ -23,7 +23,7 @@ def push_config(host: Host, work: Workspace, *, release: str = "", wait: int = 0
     """
     made = needed_build(work.root)
     files = release_files(work.root, work.settings, made)
-    with held(host, work, "push-config", wait=wait) as lock:
+    with held(host, work, "push-config", wait=wait, release=release or made.release) as lock:
         require_identity(host, work, lock.facts)
         name = release or choose_name(host, made, files, lock.facts)
         if not release:

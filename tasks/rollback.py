@@ -19,7 +19,7 @@ def rollback(host: Host, work: Workspace, *, to: str = "", wait: int = 0) -> Out
     deployment; the release that serves goes on serving until then, and when anything fails. Data is not touched. Undo:
     rollback again.
     """
-    with held(host, work, "rollback", wait=wait) as lock:
+    with held(host, work, "rollback", wait=wait, release=to) as lock:
         require_engine(host, work, lock.facts)
         answer = lock.order(f"rollback {to}".rstrip())
         if not answer.values("rollback"):

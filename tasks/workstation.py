@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO
 
 from tasks.core.errors import DeployError
+from tasks.core.faults import one_line
 from tasks.core.protocols import Answer, Listener
 
 _KEPT = 40
@@ -21,8 +23,9 @@ _BLOCK = 1 << 20
 class LocalPrograms:
     """Run programs by argument list, never through a shell."""
 
-    def __init__(self) -> None:
-        """Start with nothing that runs."""
+    def __init__(self, detail: Listener = lambda _line: None) -> None:
+        """Start with nothing that runs; `detail` hears each command with its exit code and how long it took."""
+        self._detail = detail
         self._running: set[subprocess.Popen[bytes]] = set()
 
     def stop(self) -> None:
@@ -43,6 +46,7 @@ class LocalPrograms:
     ) -> Answer:
         """Run a program to its end; `listen` hears each line of both its outputs as it comes."""
         talk: deque[str] = deque(maxlen=_KEPT)
+        began = time.monotonic()
         with self._started(command) as process:
             reader = threading.Thread(target=self._read, args=(process.stderr, talk, listen))
             reader.start()
@@ -60,6 +64,7 @@ class LocalPrograms:
             finally:
                 reader.join()
         answer = Answer(process.returncode, tuple(lines), tuple(talk))
+        self._detail(ran(command, answer.exit_code, began))
         if answer.exit_code not in accept:
             raise _failure(command, answer)
         return answer
@@ -67,6 +72,7 @@ class LocalPrograms:
     def pipe(self, command: Sequence[str]) -> Iterator[bytes]:
         """Give a program's stdout in blocks as they come."""
         talk: deque[str] = deque(maxlen=_KEPT)
+        began = time.monotonic()
         with self._started(command) as process:
             reader = threading.Thread(target=self._read, args=(process.stderr, talk, None))
             reader.start()
@@ -79,6 +85,7 @@ class LocalPrograms:
                 raise
             finally:
                 reader.join()
+        self._detail(ran(command, process.returncode, began))
         if process.returncode:
             raise _failure(command, Answer(process.returncode, (), tuple(talk)))
 
@@ -113,6 +120,11 @@ class LocalPrograms:
                 talk.append(text)
                 if listen:
                     listen(text)
+
+
+def ran(command: Sequence[str], exit_code: int, began: float) -> str:
+    """Write a command that has run since `began` (time.monotonic), for verbose mode."""
+    return f"+ {one_line(' '.join(command))} (exit {exit_code}, {(time.monotonic() - began) * 1000:.0f} ms)"
 
 
 def _failure(command: Sequence[str], answer: Answer) -> DeployError:

@@ -18,7 +18,7 @@ from tests.properties import table
 
 # Modules of tests/live that never ask for the lab host, and those of tests/properties that do.
 HOSTS_OF_THEIR_OWN = {"test_build_context", "test_engines", "test_install_docker"}
-ON_THE_LAB_HOST = {"test_releases_on_host", "test_version_tags"}
+ON_THE_LAB_HOST = {"test_logs_on_host", "test_releases_on_host", "test_version_tags"}
 
 HOST_NAME = os.environ.get("TEST_HOST", "test")
 

@@ -1,6 +1,7 @@
 # Make a release the one that serves: one transaction, in a session of its own, that ends with the old or the new one serving.
 #
-# Standard input is the lock's descriptor (see lock.sh); standard output and error are the log file.
+# Standard input is the lock's descriptor (see lock.sh); standard output and error are the log file, through a writer of its own
+# (operation.sh).
 # Phases: started, migrated, slot-up, switched, committed (journal.sh); a failure before `committed` is undone (recover.sh).
 #
 # Parameters: those of the release's own release.facts; TASK, OPERATOR, VERBOSE, ACTIVATION_LOG.
@@ -10,7 +11,9 @@
 
 activation() {
   exec 9<&0 </dev/null
-  STAMPED=yes
+  LOG_FILE=${ACTIVATION_LOG:-/dev/null} OPERATION_CLIENT=no STEP=begin STAMPED=yes
+  operation_talk
+  exec >&2
   activation_transact "$1" 9>&-
 }
 
@@ -119,7 +122,9 @@ activation_health() {
   journal_write slot-up
 }
 
+# Whoever wants it undone comes too late from here on (cancel.sh). Not '': children would inherit that.
 activation_switch() {
+  trap : INT TERM
   switch_to "$J_TO" || return 1
   SERVING=$(now)
   journal_write switched || return 1
@@ -174,6 +179,7 @@ activation_failed() {
 
 # activation_result CODE active|failed: what is kept of a failure first; whoever follows waits for the result alone.
 activation_result() {
+  operation_stop
   [ "$2" = active ] || activation_lines "$@" | failure_keep
   activation_lines "$@" | replace "$DEPLOYMENT_PATH/activation.result"
 }

@@ -9,16 +9,14 @@ activate() {
   is_release_name "$1" || refuse 2 "not a release name: $1"
   [ -f "$(release_path "$1")/bin/host.sh" ] || refuse 1 "there is no release $1 on this host" "fab -H HOST push-config"
   ! is_journal || refuse 1 "an earlier activation could not be undone yet, see above; nothing was changed" "mend what it names, then try again"
-  log_make "$1" 9>&-
+  [ -n "${LOG_FILE:-}" ] || log_open 9>&- ||
+    refuse 1 "no log can be begun in $log_directory: no space or no inodes are left there, so nothing was started" "on the host: df -h $log_directory; df -i $log_directory"
+  log_name "$1" 9>&-
+  ACTIVATION_LOG=$LOG_FILE
   rm -f "$DEPLOYMENT_PATH/activation.result"
+  operation_follow 9>&-
   launch "$1"
   follow "$1"
-}
-
-# log_make RELEASE: sets ACTIVATION_LOG.
-log_make() {
-  log_open "$TASK-$1"
-  ACTIVATION_LOG=$LOG_FILE
 }
 
 # launch RELEASE: sets ACTIVATION_PID, and ACTIVATION_UNIT where systemd runs it: a child of ours would die at logout under
@@ -48,10 +46,11 @@ can_launch_unit() {
 
 # follow RELEASE: stat and sleep a tenth of a second, until there is a result or nobody who could write one.
 follow() {
-  follow_shown=0
+  trap follow_interrupted INT
+  follow_shown=$LOG_SIZE
   while [ ! -f "$DEPLOYMENT_PATH/activation.result" ] && is_activation_alive; do
     follow_log 9>&-
-    sleep 0.1 9>&-
+    sleep 0.1 9>&- || : # Ctrl-C ends it
   done
   follow_log 9>&-
   [ -f "$DEPLOYMENT_PATH/activation.result" ] || follow_lost "$1"
@@ -59,12 +58,24 @@ follow() {
   exit "$(value_of "$DEPLOYMENT_PATH/activation.result" exit)"
 }
 
+# A person's first Ctrl-C asks for the way back, and is followed to its end; the second leaves the host to itself.
+follow_interrupted() {
+  trap 'follow_leave' INT
+  say "interrupted: undoing it; Ctrl-C again leaves at once"
+  (cancel 9>&- >/dev/null) || :
+}
+
+follow_leave() {
+  printf '%s%s\n' "${OPERATION_WRITER:+$OPERATION_MARK}" "left: this host goes on by itself; host.sh status shows how it stands" >&2
+  exit 130
+}
+
 is_activation_alive() {
   kill -0 "$ACTIVATION_PID" 2>/dev/null ||
     { [ -n "$ACTIVATION_UNIT" ] && systemctl is-active --quiet "$ACTIVATION_UNIT" 9>&- </dev/null; }
 }
 
-# Whole lines that were written since the last look, but for those that are meant for the log alone (`note`).
+# Whole lines that were written since the last look; the writer shows them, and does not write them again.
 follow_log() {
   follow_size=$(stat -c %s "$ACTIVATION_LOG" 2>/dev/null) || return 0
   [ "$follow_size" -gt "$follow_shown" ] || return 0
@@ -73,7 +84,7 @@ follow_log() {
 "}
   follow_text=${follow_text%"$follow_rest"}
   [ -n "$follow_text" ] || return 0
-  printf '%s' "$follow_text" | sed '/^[^ ]* : /d' >&2
+  printf '%s' "$follow_text" | sed "s/^/${OPERATION_WRITER:+$OPERATION_MARK}/" >&2
   follow_shown=$((follow_size - ${#follow_rest} + 1))
 }
 

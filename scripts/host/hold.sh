@@ -11,6 +11,7 @@ hold() {
   deployment_path_make
   lock_take
   fact locked yes
+  operation_begin
   hold_prepare 9>&-
   printf 'ready\n'
   while hold_listen; do

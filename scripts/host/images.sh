@@ -11,6 +11,7 @@ image_layers() { engine image inspect --format '{{join .RootFS.Layers ","}}' "$1
 
 # load: an archive as `docker load` takes it, on standard input.
 images_load() {
+  operation_join ship
   printf 'ready\n'
   load_code=0
   docker load >&2 9>&- || load_code=$?
@@ -19,7 +20,10 @@ images_load() {
 }
 
 # tag: the same for images that are here already, under their content name.
-images_tag() { images_verify tag; }
+images_tag() {
+  operation_join ship
+  images_verify tag
+}
 
 # images_verify load|tag
 images_verify() {
@@ -48,6 +52,7 @@ image_verify() {
   [ "$3" = - ] || [ "$3" = "$2" ] || engine tag "$4" "$3" || return 1
   [ "$4" = "$2" ] || [ "$4" = "$3" ] || engine rmi "$4" >/dev/null 2>&1 || true
   printf 'verified=%s\n' "$1"
+  record "$1 is whole: $2"
 }
 
 # images_check RELEASE: all four of a release are here and whole. One call of the engine.

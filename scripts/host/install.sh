@@ -5,7 +5,7 @@
 # Parameters: PACKAGE_MANAGER (apt-get; others are refused), PACKAGES (those to install; empty: only start the engine),
 #             DOCKER_REPOSITORY, DOCKER_KEY (docker_repository.sh), DOCKER_USER (who joins the group docker; empty: nobody),
 #             BY_HAND (what to type instead), PACKAGE_WAIT, PROGRESS_SECONDS (packages.sh), APT_ROOT (empty but in tests).
-# Output:     log=PATH; installed=PACKAGE VERSION (repeated); started=systemd|openrc|session; group=USER; packages.sh's.
+# Output:     log=PATH of the package manager's whole output, beside the task's log; installed=PACKAGE VERSION (repeated); started=systemd|openrc|session; group=USER; packages.sh's.
 # Exit codes: 0 the engine answers; 1 failed, said what and put back; 3 a package manager that is not served yet.
 
 install_docker() {
@@ -49,8 +49,12 @@ install_is_served() {
 }
 
 install_log() {
-  log_open install-docker
-  INSTALL_LOG=$LOG_FILE
+  operation_join install
+  [ -n "$LOG_FILE" ] || log_open || refuse 1 "no log can be begun in $log_directory: no space or no inodes are left there" "on the host: df -h $log_directory; df -i $log_directory"
+  INSTALL_LOG=${LOG_FILE%.log}.output
+  : >>"$INSTALL_LOG"
+  chmod 0640 "$INSTALL_LOG"
+  own "$INSTALL_LOG"
   fact log "$INSTALL_LOG"
 }
 

@@ -55,7 +55,18 @@ lock_take() {
     lock_try=$((lock_try + 1))
     sleep 0.1 9>&-
   done
-  printf 'operator=%s task=%s since=%s pid=%s\n' "$(one_line "$OPERATOR")" "$TASK" "$(now)" "$$" >"$DEPLOYMENT_PATH/lock"
+  LOCK_SINCE=$(now)
+  lock_write
+}
+
+lock_write() {
+  printf 'operator=%s task=%s since=%s%s pid=%s\n' "$(one_line "$OPERATOR")" "$TASK" "$LOCK_SINCE" "${LOG_FILE:+ log=$LOG_FILE}" "$$" >"$DEPLOYMENT_PATH/lock"
+}
+
+# lock_log: the log of the task that holds the lock; nothing when nobody does.
+lock_log() {
+  [ -r "$DEPLOYMENT_PATH/lock" ] && ! { flock -n -s 8; } 8<"$DEPLOYMENT_PATH/lock" || return 0
+  sed -n 's/^operator=.* since=[^ ]* log=\(.*\) pid=[0-9]*$/\1/p' "$DEPLOYMENT_PATH/lock"
 }
 
 # lock_make: it appears with its owner, or not at all. By a link: a rename would take the place of a lock that another task has
@@ -72,6 +83,7 @@ lock_make() {
 locked() {
   deployment_path_make
   lock_take
+  operation_begin
   own_leftovers 9>&-
   recover 9>&-
   stray_check 9>&-

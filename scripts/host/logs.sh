@@ -1,24 +1,9 @@
-# Begin a deployment log; show the newest, or what the services wrote.
+# Show what the services wrote, or the newest log of a task (operation.sh).
 #
-# Parameters: APP_NAME, LOG_PATH, DEPLOYMENT_PATH. Arguments: [SERVICE|all|deploy] [LINES|all] [SINCE] [follow]; the last 100
-# lines, or all SINCE, when not said. SINCE is how long ago (10m), or a time; it is not for a deployment's log.
+# Parameters: APP_NAME, LOG_PATH, DEPLOYMENT_PATH. Arguments: [SERVICE|all|TASK] [LINES|all] [SINCE] [follow]; the last 100
+# lines, or all SINCE, when not said. SINCE is how long ago (10m), or a time; it is not for a task's log.
 # Output:     lines on stdout, `SLOT/SERVICE | ` or `SERVICE | ` before each when there is more than one container.
 # Exit codes: 0; 1 there is nothing of that name, or what is deployed may not be read.
-
-# log_open NAME: a new log, in LOG_FILE; where the user cannot make LOG_PATH, logs are beside the releases.
-log_open() {
-  log_directory=$LOG_PATH
-  if ! { [ -d "$log_directory" ] || ensure_directory "$log_directory" 0750; } 2>/dev/null || [ ! -w "$log_directory" ]; then
-    log_directory=$DEPLOYMENT_PATH/logs
-    say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
-    ensure_directory "$log_directory" 0750
-  fi
-  LOG_FILE=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$1.log
-  (: >"$LOG_FILE") 2>/dev/null ||
-    refuse 1 "no log can be begun in $log_directory: no space or no inodes are left there, so nothing was started" "on the host: df -h $log_directory; df -i $log_directory"
-  chmod 0640 "$LOG_FILE"
-  own "$LOG_FILE"
-}
 
 logs() {
   require_readable
@@ -28,16 +13,23 @@ logs() {
   [ -n "$LOGS_LINES" ] || LOGS_LINES=$([ -n "$LOGS_SINCE" ] && echo all || echo 100)
   case $LOGS_LINES in all) ;; *[!0-9]*) refuse 2 "not a number of lines: $LOGS_LINES" ;; esac
   case ${1:-all} in
-  deploy) ;;
-  *[!a-z-]*) refuse 2 "not a service: $1" ;;
-  *) logs_containers && logs_choose "$1" ;;
+  *[!a-z-]*) refuse 2 "not a service or a task: $1" ;;
   esac
-  if [ "${4:-}" = follow ]; then logs_follow "$1"; else logs_once "${1:-all}"; fi
+  is_task "${1:-all}" || { logs_containers && logs_choose "${1:-all}"; }
+  if [ "${4:-}" = follow ]; then logs_follow "${1:-all}"; else logs_once "${1:-all}"; fi
+}
+
+# is_task NAME: one that changes this host, and leaves a log.
+is_task() {
+  case $1 in
+  deploy | up | push-config | ship-images | rollback | restart | down | prune | maintenance | backup | restore | resolve-migration | install-docker) ;;
+  *) return 1 ;;
+  esac
 }
 
 logs_once() {
-  if [ "$1" = deploy ]; then
-    logs_newest
+  if is_task "$1"; then
+    logs_newest "$1"
     say "$LOGS_NEWEST"
     logs_last <"$LOGS_NEWEST"
     return
@@ -51,12 +43,19 @@ logs_once() {
 
 logs_last() { if [ "$LOGS_LINES" = all ]; then cat; else tail -n "$LOGS_LINES"; fi; }
 
-# logs_newest: sets LOGS_NEWEST, the log of the newest deployment.
+# logs_newest TASK: sets LOGS_NEWEST.
 logs_newest() {
   [ ! -d "$LOG_PATH" ] || [ -r "$LOG_PATH" ] || refuse 1 "$LOG_PATH may not be read by $(id -un 2>/dev/null || id -u)" "the same with sudo"
-  # shellcheck disable=SC2010,SC2012 # our own names
-  LOGS_NEWEST=$(ls -t "$LOG_PATH"/*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | grep -v -e '-install-docker' | head -n 1)
-  [ -n "$LOGS_NEWEST" ] || refuse 1 "there is no deployment log in $LOG_PATH or $DEPLOYMENT_PATH/logs" "$(next_deployment)"
+  # shellcheck disable=SC2012 # our own names
+  LOGS_NEWEST=$(ls -t "$LOG_PATH"/*Z-"$1"-*.log "$DEPLOYMENT_PATH"/logs/*Z-"$1"-*.log 2>/dev/null | head -n 1)
+  [ -n "$LOGS_NEWEST" ] || refuse 1 "there is no log of $1 in $LOG_PATH or $DEPLOYMENT_PATH/logs" "$(logs_there)"
+}
+
+# logs_there: the tasks that have left one.
+logs_there() {
+  # shellcheck disable=SC2012
+  there=$(ls "$LOG_PATH" "$DEPLOYMENT_PATH/logs" 2>/dev/null | sed -n 's/^[0-9]*T[0-9]*Z-\([a-z-]*[a-z]\)-.*\.log$/\1/p' | sort -u | tr '\n' ' ')
+  if [ -n "$there" ]; then printf 'fab -H HOST logs --service TASK, one of: %s\n' "${there% }"; else next_deployment; fi
 }
 
 # logs_containers: sets LOGS_CONTAINERS: ID SLOT/SERVICE, or SERVICE of the platform, of all there are, a line each. Ends with exit
@@ -76,18 +75,19 @@ logs_choose() {
   LOGS_CHOSEN=$LOGS_CONTAINERS
   [ "$1" != all ] || return 0
   LOGS_CHOSEN=$(printf '%s\n' "$LOGS_CONTAINERS" | grep -e "[ /]$1\$") || refuse 1 "there is no container of service $1 here" \
-    "one of: $(printf '%s\n' "$LOGS_CONTAINERS" | sed 's,.*[ /],,' | sort -u | tr '\n' ' ')all deploy"
+    "one of: $(printf '%s\n' "$LOGS_CONTAINERS" | sed 's,.*[ /],,' | sort -u | tr '\n' ' ')all, or a task: deploy, rollback …"
 }
 
-# logs_follow all|SERVICE|deploy: a look each second, until whoever follows is gone: the input ends then. Nothing is left running,
+# logs_follow all|SERVICE|TASK: a look each second, until whoever follows is gone: the input ends then. Nothing is left running,
 # as a `docker logs --follow` would be, and containers of the next slot are found.
 logs_follow() {
   exec 3<&0
   (cat <&3 && kill "$$") >/dev/null 2>&1 9>&- &
-  LOGS_STAMPS='' logs_shown=''
+  LOGS_STAMPS='' logs_shown='' logs_task=none
+  ! is_task "$1" || logs_task=$1
   while :; do
     case $1 in
-    deploy) logs_grown ;;
+    "$logs_task") logs_grown "$1" ;;
     *) logs_written && logs_again "$1" ;;
     esac
     LOGS_LINES=all LOGS_SINCE=
@@ -120,9 +120,9 @@ logs_again() {
   LOGS_CHOSEN=$logs_found
 }
 
-# logs_grown: what the newest deployment's log has more than at the last look.
+# logs_grown TASK: what its newest log has more than at the last look.
 logs_grown() {
-  logs_newest
+  logs_newest "$1"
   if [ "$LOGS_NEWEST" != "$logs_shown" ]; then
     say "$LOGS_NEWEST"
     logs_shown=$LOGS_NEWEST logs_size=$(stat -c %s "$LOGS_NEWEST")

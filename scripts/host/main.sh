@@ -2,7 +2,7 @@
 #
 # Usage:      sh -s COMMAND [ARGUMENT...] with NAME='value' lines before the script, or, of a release on the host:
 #             DEPLOYMENT_PATH/current/bin/host.sh status | history [LINES] | explain [RELEASE] | verify | logs [SERVICE] [LINES] [SINCE] [follow] | rollback [RELEASE] |
-#             restart | activate RELEASE | backup | backups | restore NAME | resolve-migration NAME rolled-back|applied | prune |
+#             restart | cancel | activate RELEASE | backup | backups | restore NAME | resolve-migration NAME rolled-back|applied | prune |
 #             maintenance on [MESSAGE]|off |
 #             down [volumes] | facts; and, for a workstation: hold TASK | install | receive RELEASE | load | tag | exec-target SERVICE
 # Parameters: see parameters.sh.
@@ -18,6 +18,11 @@ main() {
   parameters_complete
   command=${1:-help}
   [ $# = 0 ] || shift
+  case $TASK-$command in
+  by-hand-activate) TASK=up ;;
+  by-hand-*) TASK=$command ;;
+  esac
+  detail "$command in $DEPLOYMENT_PATH, logs in $LOG_PATH, as $(id -un 2>/dev/null || id -u) for $OPERATOR"
   case $command in
   facts) facts ;;
   hold) hold "${1:-}" ;;
@@ -27,6 +32,7 @@ main() {
   tag) images_tag ;;
   activate) locked activate "${1:-}" ;;
   activation) activation "${1:-}" ;;
+  cancel) cancel ;;
   rollback) locked rollback "${1:-}" ;;
   restart) locked restart ;;
   history) history_show "${1:-20}" ;;
@@ -42,7 +48,7 @@ main() {
   status) status ;;
   exec-target) exec_target "${1:-}" ;;
   logs) logs "${1:-all}" "${2:-}" "${3:-}" "${4:-}" ;;
-  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | rollback [RELEASE] | restart | history [LINES] | explain [RELEASE] | backup | backups | restore NAME | resolve-migration NAME rolled-back or applied | prune | maintenance on [MESSAGE] or off | down [volumes] | verify | status | logs [SERVICE] [LINES] [SINCE] [follow]" ;;
+  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | rollback [RELEASE] | restart | cancel | history [LINES] | explain [RELEASE] | backup | backups | restore NAME | resolve-migration NAME rolled-back or applied | prune | maintenance on [MESSAGE] or off | down [volumes] | verify | status | logs [SERVICE] [LINES] [SINCE] [follow]" ;;
   esac
 }
 

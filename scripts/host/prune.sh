@@ -48,12 +48,12 @@ prune_failed_too() {
 }
 
 # removed WHAT: a result for whoever asked; during an activation, whose standard output is its log, a detail.
-removed() { if [ "${STAMPED:-no}" = yes ]; then detail "removed: $1"; else fact removed "$1"; fi; }
+removed() { if [ "${COMMITTED:-}" ]; then detail "removed: $1"; else fact removed "$1"; fi; }
 
 prune_logs() {
   # shellcheck disable=SC2012 # our own names
   ls -t "$LOG_PATH"/*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | tail -n +201 | while IFS= read -r prune_log; do
-    rm -f "$prune_log" "${prune_log%.log}.failure" && removed "$prune_log"
+    rm -f "$prune_log" "${prune_log%.log}.failure" "${prune_log%.log}.output" && removed "$prune_log"
   done
 }
 

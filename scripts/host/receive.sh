@@ -7,6 +7,7 @@
 receive() {
   is_release_name "$1" || refuse 2 "not a release name: $1"
   deployment_path_make
+  operation_join push
   ensure_directory "$DEPLOYMENT_PATH/releases" 0750
   # A name of its own: one that root was killed over is root's, and stays until root comes again (leftovers.sh).
   receive_part=$DEPLOYMENT_PATH/releases/.$1.$$.part
@@ -38,6 +39,7 @@ receive_place() {
   if [ -d "$receive_final" ]; then
     if same_content "$1/SHA256SUMS" "$receive_final/SHA256SUMS" && is_release_whole "$2"; then
       fact same "$2"
+      record "release $2 was here already, the same"
       return 0
     fi
     fact differs "$2"
@@ -54,6 +56,7 @@ receive_place() {
   flush "$DEPLOYMENT_PATH/releases"
   trap - EXIT
   fact received "$2"
+  record "release $2 is here"
 }
 
 receive_flush() { sync -f "$1" 2>/dev/null || sync; }

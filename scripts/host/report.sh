@@ -1,7 +1,7 @@
 #!/bin/sh
 # Speak: talk for people on stderr, facts and results as key=value lines on stdout.
 #
-# Parameters: STAMPED=yes puts an ISO 8601 time before each line (in a log file); VERBOSE=1|true|yes shows commands.
+# Parameters: STAMPED=yes puts time, step and host before each line (operation.sh); VERBOSE=1|true|yes shows commands.
 # Output:     as named at each function.
 # Exit codes: `refuse` ends the script with the code it is given.
 
@@ -12,7 +12,7 @@ now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 # say TEXT...: one line for a person.
 say() {
   if [ "${STAMPED:-no}" = yes ]; then
-    printf '%s %s\n' "$(now)" "$*" >&2
+    operation_line "${STEP:-$TASK}" "$*" >&2 || :
   else
     printf '%s\n' "$*" >&2
   fi
@@ -56,13 +56,16 @@ say_lines() {
   done
 }
 
-# note: standard input, line by line, into the log only: a follower does not show lines that begin with `TIME : `.
+# note: standard input, line by line, into the log only.
 note() {
-  noted_at=$(now)
+  noted_before=$(operation_line capture '')
   while IFS= read -r line_noted || [ -n "$line_noted" ]; do
-    printf '%s : %s\n' "$noted_at" "$line_noted" >&2
+    printf '%s%s\n' "$noted_before" "$line_noted" >&2 || :
   done
 }
+
+# record TEXT: one line into the log only.
+record() { [ "${STAMPED:-no}" != yes ] || operation_line log "$1" >&2 || :; }
 
 # read_clock: milliseconds time since the host started, for durations; no process is started.
 # Sets CLOCK, so that it can be called without a subshell.

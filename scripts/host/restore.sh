@@ -24,10 +24,10 @@ restore() {
   [ "${#restore_old}" -le 63 ] || refuse 1 "the database's name is too long to be put aside: PostgreSQL cuts names at 63 characters" \
     "by hand: docs/operating.md"
   restoring_write "$1" || refuse 1 "the journal of the restore could not be written; nothing was changed" "df -h $DEPLOYMENT_PATH on the host"
-  trap 'restore_drop && restoring_remove' EXIT
+  trap 'restore_end $?' EXIT
   restore_fill
   restore_swap
-  trap - EXIT
+  trap 'operation_end $?' EXIT
   restoring_remove
   fact restored "$1"
   fact release "$(value_of "${restore_file%.dump}.facts" release)"
@@ -60,6 +60,10 @@ restore_space() {
 restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d 'dbname=postgres application_name=restore' -c "$1"; }
 
 restore_drop() { restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1; }
+restore_end() {
+  if restore_drop; then restoring_remove; fi
+  operation_end "$1"
+}
 
 # restore_like: the statement that makes the new database as the old one was made. The catalog's columns differ from one major
 # version to the next, hence as JSON.

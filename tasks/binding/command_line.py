@@ -42,7 +42,7 @@ HELP = {
     "set": "KEY=VALUE of a setting, before every file; may be repeated",
     "release": "the release to work with, by name",
     "wait": "how many seconds to wait for the host's lock",
-    "service": "all, frontend, backend, database, edge, or deploy for the last deployment",
+    "service": "all, frontend, backend, database, edge, or a task (deploy, rollback …) for its newest log",
     "lines": "how many lines",
     "tail": "how many of the last lines, or all [100; all with --since]",
     "since": "only what was written since: 10m, 2h30m, or a time like 2026-01-31T12:00:00Z",
@@ -129,10 +129,14 @@ class Session:
         except DeployError as error:
             is_on_host = isinstance(context, Connection) and not isinstance(error, SettingsError)
             rest = hosts_after(context, typed_hosts()) if is_on_host else []
-            raise ending(error, as_json=as_json, not_touched=rest) from error
+            raise self._stamped(ending(error, as_json=as_json, not_touched=rest)) from error
         except KeyboardInterrupt:
             name = step.__name__.replace("_", "-")
-            raise ending(_interrupted(name, context), as_json=as_json) from None
+            raise self._stamped(ending(_interrupted(name, context), as_json=as_json)) from None
+
+    def _stamped(self, end: Exit) -> Exit:
+        """Give the last message as verbose mode shows it; else it is one block, which says where and what by itself."""
+        return Exit(self._console.written(end.message or ""), end.code) if self._console.is_verbose else end
 
     def _carry_out(
         self,
@@ -150,6 +154,10 @@ class Session:
             if once in self._done:
                 return
             self._done.add(once)
+        on_host = Host in kinds.values()
+        self._console.begin(
+            name, str(context.original_host) if on_host else "workstation", is_change=on_host and "wait" in options
+        )
         arguments = self._arguments(kinds, context, overrides)
         outcome = step(**arguments, **options)
         if as_json:
@@ -172,7 +180,7 @@ class Session:
             self._console.be_verbose(settings.verbose)
             for warning in settings.warnings:
                 self._console.warn(warning)
-            supplied[Workspace] = Workspace(self._root, settings, LocalPrograms(), self._console)
+            supplied[Workspace] = Workspace(self._root, settings, LocalPrograms(self._console.detail), self._console)
             if Host in kinds.values():
                 supplied[Host] = self._host(context, settings)
         return {parameter: supplied[kind] for parameter, kind in kinds.items() if kind in supplied}
@@ -183,7 +191,12 @@ class Session:
             strict = settings.ssh_host_keys == "strict"
             target = target_of(connection, typed_hosts())
             self._hosts[key] = SshHost(
-                connection, host_bundle(self._root), strict=strict, warn=self._console.warn, target=target
+                connection,
+                host_bundle(self._root),
+                strict=strict,
+                warn=self._console.warn,
+                target=target,
+                detail=self._console.detail,
             )
         return self._hosts[key]
 
@@ -193,7 +206,8 @@ def _interrupted(name: str, context: Context) -> Interrupted:
         return Interrupted(f"{name}: interrupted; nothing on any host was touched", remedy="type it again")
     target = target_of(context, typed_hosts())
     return Interrupted(
-        f"{name}: interrupted; the host finishes or undoes what it had begun", remedy=f"fab -H {target} status shows it"
+        f"{name}: interrupted; the host goes on by itself, and finishes or undoes what it had begun",
+        remedy=f"fab -H {target} status shows how it stands",
     )
 
 

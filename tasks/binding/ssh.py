@@ -25,6 +25,7 @@ from tasks.core.bundle import ENTRY
 from tasks.core.commands import DOCKER, quote
 from tasks.core.commands import parameters as parameter_lines
 from tasks.core.errors import ConnectionFailed
+from tasks.core.log_lines import message
 from tasks.core.protocols import Answer, Host, Listener
 from tasks.core.reasons import CONNECT_SECONDS, script_failure, typed
 
@@ -39,11 +40,23 @@ _KEPT = 60
 class SshHost:
     """A host that fabric's Connection leads to (protocol: tasks.core.protocols.Host)."""
 
-    def __init__(self, connection: Connection, bundle: str, *, strict: bool, warn: Warn, target: str = "") -> None:
-        """Keep what is needed to connect; nothing is contacted yet. `target` is the host as -H named it."""
+    def __init__(
+        self,
+        connection: Connection,
+        bundle: str,
+        *,
+        strict: bool,
+        warn: Warn,
+        target: str = "",
+        detail: Listener = lambda _line: None,
+    ) -> None:
+        """Keep what is needed to connect; nothing is contacted yet. `target` is the host as -H named it.
+
+        `detail` hears each script that was run, with its exit code and how long it took.
+        """
         self.target = target or str(connection.original_host)
         self._connection, self._bundle = connection, bundle
-        self._strict, self._warn = strict, warn
+        self._strict, self._warn, self._detail = strict, warn, detail
         self.round_trips = 0
 
     @property
@@ -139,13 +152,18 @@ class SshHost:
                 channel.shutdown_write()
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(command, error) from error
-        talk = ScriptChannel(self, command, channel, listen)
+        talk, began = ScriptChannel(self, command, channel, listen), time.monotonic()
         try:
             yield talk
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost(command, error) from error
         finally:
             talk.close()
+            ended = "closed" if talk.exit_code is None else f"exit {talk.exit_code}"
+            self._detail(
+                f"+ {self._where} host.sh {' '.join((command, *arguments))}"
+                f" ({ended}, {(time.monotonic() - began) * 1000:.0f} ms)"
+            )
 
     def attach(self, words: Sequence[str], *, is_terminal: bool) -> int:
         """Run docker with our own terminal, or our input and outputs, and give its exit code."""
@@ -175,6 +193,8 @@ class ScriptChannel:
     def __init__(self, host: Host, command: str, channel: paramiko.Channel, listen: Listener | None) -> None:
         """Start reading both outputs, so that neither can block the other."""
         self._host, self._command, self._channel = host, command, channel
+        self.exit_code: int | None = None
+        self._found: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._talk: deque[str] = deque(maxlen=_KEPT)
         self._listen = listen
@@ -192,7 +212,7 @@ class ScriptChannel:
         with suppress(OSError, EOFError), self._channel.makefile_stderr("rb") as stream:
             for line in stream:
                 text = typed(line.decode(errors="replace").rstrip("\n"), self._host.target)
-                self._talk.append(text)
+                self._talk.append(message(text))
                 if self._listen:
                     self._listen(text)
 
@@ -232,12 +252,11 @@ class ScriptChannel:
         self._channel.shutdown_write()
 
     def finish(self) -> Answer:
-        """Say that no more will come, read the rest and wait for the exit code."""
+        """Say that no more will come, read the rest and wait for the exit code; interrupted, it can be called again."""
         self._channel.shutdown_write()
-        found = []
         while (line := self._next()) is not None:
-            found.append(line)
-        return self._ended(found)
+            self._found.append(line)
+        return self._ended(self._found)
 
     def _ended(self, lines: list[str]) -> Answer:
         self._readers[1].join(timeout=5)
@@ -247,7 +266,8 @@ class ScriptChannel:
             if not transport.is_active() or time.monotonic() > deadline:
                 raise EOFError("the connection ended before the script did")
             time.sleep(0.01)
-        return Answer(self._channel.recv_exit_status(), tuple(lines), tuple(self._talk))
+        self.exit_code = self._channel.recv_exit_status()
+        return Answer(self.exit_code, tuple(lines), tuple(self._talk))
 
     def close(self) -> None:
         """End the conversation; the script sees the end of its input."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
+from tasks.core.log_lines import message
 from tasks.core.plan import unhealthy
 from tasks.core.protocols import Listener
 from tasks.core.settings import Settings
 
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
 _FAILED = "FAILED in step "
 """How the host's log marks the failure (scripts/host/activate.sh); what failed is shown after it."""
 _REFUSED = "error: "
@@ -62,8 +61,8 @@ class Follower:
 
     def __call__(self, line: str) -> None:
         """Hear one line."""
-        if self._kept or _FAILED in line or line.startswith(_REFUSED):
-            self._kept.append(_STAMP.sub("", line, count=1))
+        if self._kept or _FAILED in line or message(line).startswith(_REFUSED):
+            self._kept.append(message(line))
         else:
             self.lines.append(line)
             self._listen(line)

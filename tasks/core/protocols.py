@@ -52,7 +52,7 @@ class Conversation(Protocol):
         ...
 
     def finish(self) -> Answer:
-        """Read the rest of stdout and wait for the end of the script."""
+        """Read the rest of stdout and wait for the end of the script; interrupted, it can be called again."""
         ...
 
 
@@ -156,6 +156,10 @@ class Console(Protocol):
 
     def warn(self, text: str) -> None:
         """Print a warning on stderr."""
+        ...
+
+    def step(self, name: str) -> None:
+        """Say which step of the task begins: in verbose mode every line names it."""
         ...
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:

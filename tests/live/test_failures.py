@@ -132,7 +132,7 @@ OTHERS = (
     Fault("migrate", "hangs", migrates("exec sleep 1000"), "did not end within 5 s", (PENDING, "MIGRATE_TIMEOUT=5")),
     Fault("migrate", "out of memory", migrates(EAT), "137|memory|reading it all",
           (PENDING, f"BACKEND_MEMORY={LITTLE}")),
-    Fault("logs", "disk full", "", "no space left on the file system of " + LOGS,
+    Fault("logs", "disk full", "", f"no log can be begun in {LOGS}: no space or no inodes",
           before=f"mount -t tmpfs -o size=64k none {LOGS}; head -c 1M /dev/zero >{LOGS}/filler 2>/dev/null; true",
           after=f"umount {LOGS}", blamed="-"),
     Fault("logs", "inodes full", "", f"no log can be begun in {LOGS}: no space or no inodes",
@@ -225,7 +225,7 @@ def report(fault: Fault, old: str, out: str, talk: str, host: LabHost) -> list[s
     data = json.loads(out)
     failure = data.get("failure") or {}
     wrong = [] if re.search(fault.says, data["error"]) else [f"the reason is {data['error']}"]
-    if fault.kind == "inodes full":  # nothing was begun
+    if fault.service == "logs":  # nothing was begun
         return wrong + ([] if "df -i" in data["next"] and not failure else [f"{data}"])
     blamed = fault.blamed or fault.service
     if blamed != "-" and failure.get("service") != blamed:
@@ -244,7 +244,8 @@ def report(fault: Fault, old: str, out: str, talk: str, host: LabHost) -> list[s
         wrong += [] if failure.get("exit_code") == 3 else [f"exit_code {failure.get('exit_code')}"]
         stored = host.run("cat", failure["log"])
         wrong += [] if "no such module: tracker" in stored else ["its log is not stored"]
-        wrong += [] if f" : {blamed} inspect: state " in stored else ["its state is not stored"]
+        state = re.search(rf" \[capture\] \S+: {blamed} inspect: state ", stored)
+        wrong += [] if state else ["its state is not stored"]
         wrong += [f"{line} is said twice" for line in set(said) if said.count(line) > 1 and "  | " not in line]
     if fault.kind == "out of memory" and fault.service != "migrate":
         wrong += [] if failure.get("out_of_memory") else ["out_of_memory is not said"]

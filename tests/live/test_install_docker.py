@@ -99,7 +99,7 @@ def test_what_a_failing_dpkg_has_brought_is_removed_again(bare: LabHost, there: 
     assert done.returncode == 1
     assert "trying to overwrite '/usr/sbin/docker-proxy', which is also in package stranger" in done.stderr
     assert "by hand on the host" in done.stderr
-    assert "Unpacking containerd" in bare.run("cat /var/log/community-tracker/*-install-docker.log")
+    assert "Unpacking containerd" in bare.run("cat /var/log/community-tracker/*-install-docker-*.output")
     assert bare.run(PACKAGES) == before
     assert not bare.run("dpkg --audit")
 
@@ -131,7 +131,7 @@ ANOTHER = """cd /tmp && apt-get download -q tree >/dev/null 2>&1
 perl -MFcntl -e 'open my $f, ">", "/var/lib/dpkg/lock-frontend" or die;
 my $lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0);
 fcntl($f, F_SETLK, $lock) or die "not locked: $!"; $| = 1; print "locked\n";
-my ($try, $waits) = (0, "grep -qs Could.not.get.lock /var/log/community-tracker/*.log");
+my ($try, $waits) = (0, "grep -qs Could.not.get.lock /var/log/community-tracker/*.output");
 select(undef, undef, undef, 0.1) while system($waits) && $try++ < 600;
 $ENV{DPKG_FRONTEND_LOCKED} = 1; exit(system("dpkg -i /tmp/tree_*.deb") ? 1 : 0)'"""
 
@@ -191,7 +191,7 @@ def started(there: Checkout) -> "subprocess.Popen[bytes]":
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 
-NEWEST = "$(ls -t /var/log/community-tracker/*-install-docker.log 2>/dev/null | head -n 1)"
+NEWEST = "$(ls -t /var/log/community-tracker/*-install-docker-*.output 2>/dev/null | head -n 1)"
 
 
 def wait_for(bare: LabHost, line: str, then: str = "") -> None:
@@ -331,7 +331,7 @@ def test_from_bare_to_the_page(bare: LabHost, there: Checkout) -> None:
     assert page(bare) == (200, data["release"])
     assert bare.run("docker version --format '{{.Server.Version}}'").startswith("26.1.5")
     assert bare.run("docker compose version --short").startswith("2.26.1")
-    log = bare.run("cat /var/log/community-tracker/*-install-docker.log")
+    log = bare.run("cat /var/log/community-tracker/*-deploy-*.output")
     assert "apt-get" in log
     assert "Setting up docker.io" in log
     assert "deployer" not in bare.run("getent group docker"), "nobody joins the group who was not asked for"

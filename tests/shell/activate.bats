@@ -17,7 +17,7 @@ load fake/kit
     [ "$(containers)" = "blue-backend blue-frontend platform-database platform-edge " ]
     grep -qx postgres_major=15 "$FAKE_PATH/identity"
     python3 -c 'import json,sys; line=json.loads(open(sys.argv[1]).read()); assert line["seq"] == 1 and line["operator"] == "it'"'"'s me", line' "$FAKE_PATH/history.jsonl"
-    never grep -v '^[0-9T:-]*Z ' "$LOGS"/*.log
+    never grep -v '^[0-9T:-]*Z \[[a-z-]*\] [^ ]*: ' "$LOGS"/*.log
   done
 }
 
@@ -93,8 +93,8 @@ fails_with() {
     [ "$(containers)" = "blue-backend blue-frontend platform-database platform-edge " ]
     [ ! -e "$FAKE_PATH/activation" ]
     grep -q '"seq":2,.*"result":"failed"' "$FAKE_PATH/history.jsonl"
-    grep -q ' : .*a line of its log' "$LOGS"/*two.log
-    [[ $output != *' : '*'a line of its log'* ]]
+    grep -q '\[capture\] .*a line of its log' "$LOGS"/*two.log
+    [[ $output != *'[capture]'* ]]
     rm "$FAKE/faults"
     run host "$shell" activate two
     [ "$status" = 0 ]

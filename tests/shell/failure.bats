@@ -68,12 +68,12 @@ containers_here() {
     [ "$(grep -c 'line [0-9]*$' <<<"$output")" = 30 ]
     [ "$(grep -c '^  | line [0-9]*$' <<<"$output")" = 20 ]
     grep -qx '  | line 11' <<<"$output"
-    grep -q ' : backend: .* line 10$' <<<"$output"
+    grep -q '\[capture\] .*: backend: .* line 10$' <<<"$output"
     grep -qx 'last lines of backend:' <<<"$output"
     grep -qx 'last lines of edge, which ended with exit code 7:' <<<"$output"
     [[ $output != *'last lines of frontend'* && $output != *'last lines of database'* ]]
-    grep -q ' : frontend: .*a line of its log' <<<"$output"
-    grep -q ' : --- database (platform)' <<<"$output"
+    grep -q '\[capture\] .*: frontend: .*a line of its log' <<<"$output"
+    grep -q '\[capture\] .*: --- database (platform)' <<<"$output"
   done
 }
 

@@ -116,7 +116,7 @@ without_engine() {
     [[ $output == *"$LOGS/"*-deploy-one.log* ]]
     run host "$shell" logs cache
     [ "$status" = 1 ]
-    [[ $output == *'no container of service cache'*'next: one of: '*'backend'*' all deploy'* ]]
+    [[ $output == *'no container of service cache'*'next: one of: '*'backend'*' all, or a task: deploy'* ]]
     run host "$shell" logs backend '' 10m
     [ "$status" = 0 ]
     grep -q '^logs --timestamps --tail all --since 10m blue-backend$' "$FAKE/calls"

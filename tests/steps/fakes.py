@@ -151,12 +151,16 @@ class FakeConsole:
     details: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     shown: list[FakeProgress] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         self.said.append(text)
 
     def detail(self, text: str) -> None:
         self.details.append(text)
+
+    def step(self, name: str) -> None:
+        self.steps.append(name)
 
     def warn(self, text: str) -> None:
         self.warned.append(text)

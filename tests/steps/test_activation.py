@@ -5,10 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tasks.activation import step_times, up
-from tasks.core.errors import ActivationFailed, HostFailed, Locked, NothingDeployed, UnsupportedHost, UsageError
+from tasks.core.errors import (
+    ActivationFailed,
+    HostFailed,
+    Interrupted,
+    Locked,
+    NothingDeployed,
+    UnsupportedHost,
+    UsageError,
+)
 from tasks.core.protocols import Answer
 from tasks.last_build import remember_name
 from tests.steps.conftest import World, activated, failed, told
+from tests.steps.fakes import Call, Script
 from tests.steps.samples import HostState, release_line, serving
 
 OLD, NEW = "20260101T000000Z-abc1234", "20260102T000000Z-def5678"
@@ -235,3 +244,48 @@ def test_what_was_put_right_under_the_lock_is_said(world: World) -> None:
 
 def test_step_times() -> None:
     assert step_times({"start": 1200, "switch": 30}) == "start 1.2 s, switch 0.0 s"
+
+
+def test_ctrl_c_asks_the_host_to_undo_and_waits_for_how_that_ends(world: World) -> None:
+    """Turned red by: `self._cancel()` left out of Lock.order; the second `finish` left out."""
+    state = serving(world.files(), OLD).having(release_line(NEW, "pending"))
+    world.answers(hold=told(state), hold_activate=interrupted_once(failed(NEW, previous=OLD)), cancel=Answer(0))
+    with pytest.raises(Interrupted) as caught:
+        up(world.host, world.work)
+    assert world.host.transcript == ["hold up", f"hold: activate {NEW}", "cancel"]
+    assert "interrupted: asking the host to undo it; Ctrl-C again leaves at once" in world.console.said
+    assert caught.value.what == f"interrupted: {NEW} was not brought up on web1"
+    assert caught.value.now == f"{OLD} still serves from slot blue"
+    assert caught.value.exit_code == 130
+
+
+def test_ctrl_c_after_the_switch_says_that_the_release_serves(world: World) -> None:
+    world.answers(hold=told(HostState().having(release_line(NEW, "pending"))), cancel=Answer(0),
+                  hold_activate=interrupted_once(activated(NEW)))  # fmt: skip
+    with pytest.raises(Interrupted) as caught:
+        up(world.host, world.work)
+    assert caught.value.what == f"interrupted too late: {NEW} had been switched to on web1"
+    assert caught.value.remedy == "fab -H deployer@web1:2222 rollback goes back"
+
+
+def test_a_second_ctrl_c_leaves_at_once(world: World) -> None:
+    def always(_call: Call) -> Answer:
+        raise KeyboardInterrupt
+
+    state = HostState().having(release_line(NEW, "pending"))
+    world.answers(hold=told(state), hold_activate=always, cancel=Answer(0))
+    with pytest.raises(KeyboardInterrupt):
+        up(world.host, world.work)
+    assert world.host.transcript[-1] == "cancel"
+
+
+def interrupted_once(answer: Answer) -> Script:
+    """Have Ctrl-C come first, then the answer."""
+    waits = [KeyboardInterrupt()]
+
+    def script(_call: Call) -> Answer:
+        if waits:
+            raise waits.pop()
+        return answer
+
+    return script

@@ -3,6 +3,7 @@
 import io
 import re
 import time
+from datetime import datetime
 
 import pytest
 
@@ -29,7 +30,47 @@ def test_verbose_shows_details(capsys: pytest.CaptureFixture[str]) -> None:
     out.detail("seen")
     out.be_verbose(False)
     out.detail("not seen")
-    assert capsys.readouterr().err == "seen\n"
+    err = capsys.readouterr().err
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[begin\] workstation: seen\n", err)
+
+
+HOST_LINE = "2026-11-29T15:49:09Z [switch] web1: serving: release one"
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_each_line_of_verbose_mode_has_its_time_step_and_host(
+    capsys: pytest.CaptureFixture[str], verbose: bool
+) -> None:
+    """Turned red by: `written` left out of _write or of say; a stamp put before the host's own."""
+    out = TerminalConsole(verbose=verbose)
+    out.begin("status", "web1", is_change=False)
+    out.step("push config")
+    out.say("web1: first\n  second")
+    out.warn("careful")
+    out.say(HOST_LINE)
+    seen = capsys.readouterr()
+    lines = (seen.out + seen.err).splitlines()
+    if not verbose:
+        assert lines == ["web1: first", "  second", "serving: release one", "warning: careful"]
+        return
+    assert [line.split("Z ", 1)[1] for line in lines] == [
+        "[push-config] web1: first", "[push-config] web1:   second", "[switch] web1: serving: release one",
+        "[push-config] web1: warning: careful",
+    ]  # fmt: skip
+    assert all(datetime.fromisoformat(line.split(" ", 1)[0]).tzinfo for line in lines)
+    assert lines[2] == HOST_LINE
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_changes_a_host_is_stamped_in_a_file_and_plain_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    if terminal:
+        monkeypatch.setattr("sys.stderr", Terminal())
+    out = TerminalConsole()
+    out.begin("deploy", "web1", is_change=True)
+    out.say("done")
+    assert (capsys.readouterr().out == "done\n") == terminal
 
 
 def test_stdout_can_be_kept_for_json(capsys: pytest.CaptureFixture[str]) -> None:
