@@ -127,7 +127,7 @@ class Lock:
         `cancel` asks the host to undo the activation that is in progress.
         """
         self.facts, self._conversation, self.said, self._cancel = facts, conversation, said, cancel
-        self.is_interrupted = False
+        self.is_interrupted, self._has_ordered = False, False
         self._stop = threading.Event()
         self._pinger = threading.Thread(target=self._ping, daemon=True)
 
@@ -140,6 +140,14 @@ class Lock:
         self._stop.set()
         self._pinger.join(timeout=_PING_SECONDS)
 
+    def release(self) -> None:
+        """Tell the holder that all is done, for the log on the host; a line lost just now is no failure."""
+        self.let_go()
+        if not self._has_ordered:
+            with suppress(OSError, EOFError):
+                self._conversation.send("release")
+                self._conversation.finish()
+
     def order(self, line: str) -> Answer:
         """Give the holder its last order, `activate RELEASE` or `down`, and wait for its end.
 
@@ -150,6 +158,7 @@ class Lock:
         if not line.isprintable():
             raise UsageError(f"a line break or control character in {line!r}", remedy="names have none")
         self.let_go()
+        self._has_ordered = True
         self._conversation.send(line)
         try:
             return self._conversation.finish()
@@ -193,6 +202,7 @@ def held(host: Host, work: Workspace, task: str, *, wait: int = 0, release: str 
                 lock.keep()
                 try:
                     yield lock
+                    lock.release()
                 finally:
                     lock.let_go()
                 return

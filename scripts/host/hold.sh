@@ -34,6 +34,7 @@ hold_listen() {
     say "no word from the workstation for 60 s: the lock is given back"
     return 1
   }
+  [ -n "$HOLD_LINE" ] || record "the workstation ended before it said that all is done: it failed, was interrupted, or is gone"
   [ -n "$HOLD_LINE" ] && [ "$HOLD_LINE" != release ]
 }
 

@@ -13,6 +13,8 @@ from tests.checkout import PYTHON_ENVIRONMENT, Checkout
 from tests.labhost import LabHost
 
 HERE = "/opt/community-tracker"
+# The activation has a SIGTERM that it could not look at yet.
+ASKED = f"grep -q '^ShdPnd:.*4...$' /proc/$(sed -n 's/^session=//p' {HERE}/activation)/status"
 MAKE = Path(__file__).with_name("failing-release")
 
 pytestmark = pytest.mark.timeout(900)
@@ -64,6 +66,7 @@ def test_the_first_undoes_and_the_second_leaves(deployed: LabHost, checkout: Che
     said = ""
     while "asking the host to undo it" not in said:
         said += client.stdout.readline()
+    deployed.run(f"for _ in $(seq 300); do {ASKED} && exit 0; sleep 0.1; done; exit 1")
     left = time.monotonic()
     client.terminate()
     said += client.communicate(timeout=60)[0]

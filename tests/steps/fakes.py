@@ -41,6 +41,7 @@ class FakeHost:
     transcript: list[str] = field(default_factory=list)
     lock_given_back: int = 0
     pongs: int = 0
+    released: int = 0
 
     def run(
         self,
@@ -112,13 +113,17 @@ class FakeConversation:
         return answer.lines
 
     def send(self, line: str) -> None:
-        self.host.transcript.append(f"hold: {line}")
         self.order = line
+        if line != "release":
+            self.host.transcript.append(f"hold: {line}")
 
     def lines(self) -> Iterator[str]:
         yield from self.host.answer(self.call.words[0], self.call, self.listen).lines
 
     def finish(self) -> Answer:
+        if self.order == "release":
+            self.host.released += 1
+            return Answer(0)
         if not self.order:
             return self.host.answer(self.call.words[0], self.call, self.listen)
         return self.host.answer(f"hold {self.order.split()[0]}", Call((self.order,), {}), self.listen)

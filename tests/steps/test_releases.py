@@ -23,6 +23,8 @@ def test_a_new_release_is_pushed(world: World) -> None:
     world.answers(hold=told(HostState()), receive=Answer(0, (f"received={release}",)))
     outcome = push_config(world.host, world.work)
     assert world.host.transcript == ["hold push-config", f"receive {release}"]
+    assert world.host.released == 1, "the host's log says that all is done"
+    assert world.host.calls[0].parameters["LOG_RELEASE"] == release
     assert (outcome.changed, outcome.summary) == (True, f"web1: pushed {release}")
     files = files_in(world.host.calls[-1].data)
     assert f"RELEASE='{release}'\n".encode() in files[".env"]
