@@ -22,7 +22,8 @@ main() {
   by-hand-activate) TASK=up ;;
   by-hand-*) TASK=$command ;;
   esac
-  detail "$command in $DEPLOYMENT_PATH, logs in $LOG_PATH, as $(id -un 2>/dev/null || id -u) for $OPERATOR"
+  # an activation's lines have a stamp, and it has none yet
+  [ "$command" = activation ] || detail "$command in $DEPLOYMENT_PATH, logs in $LOG_PATH, as $(id -un 2>/dev/null || id -u) for $OPERATOR"
   case $command in
   facts) facts ;;
   hold) hold "${1:-}" ;;
