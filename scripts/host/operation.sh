@@ -23,9 +23,10 @@ log_open() {
   fi
   log_release=${LOG_RELEASE:-}
   is_release_name "$log_release" || log_release=$(active_value release)
-  until LOG_STEM=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$TASK && LOG_FILE=$LOG_STEM-${log_release:-none}.log && [ ! -e "$LOG_FILE" ]; do
+  until LOG_STEM=$log_directory/$(date -u +%Y%m%dT%H%M%SZ)-$TASK && set -- "$LOG_STEM"-*.log && [ ! -e "$1" ]; do
     sleep 0.2
   done
+  LOG_FILE=$LOG_STEM-${log_release:-none}.log
   (operation_line log "$TASK by $(one_line "$OPERATOR")" >"$LOG_FILE") 2>/dev/null || {
     rm -f "$LOG_FILE"
     LOG_FILE=''
@@ -63,7 +64,7 @@ operation_end() { record "$TASK ended with exit code $1"; }
 operation_join() {
   STEP=$1
   LOG_FILE=$(lock_log)
-  [ -z "$LOG_FILE" ] || operation_talk
+  [ ! -w "$LOG_FILE" ] || operation_talk
 }
 
 # operation_talk: from now on all that is said goes through the writer. It never has the lock: hence not to be called within a
@@ -72,17 +73,17 @@ operation_talk() {
   operation_pipe=$DEPLOYMENT_PATH/.talk.$$
   rm -f "$operation_pipe" 9>&-
   mkfifo -m 0600 "$operation_pipe" 9>&- || return 0
+  exec 5>>"$LOG_FILE" # here: the writer starts when it likes, and the log may have another name by then
   (exec 9>&- && operation_write) <"$operation_pipe" &
   OPERATION_WRITER=$!
-  exec 2>"$operation_pipe"
+  exec 5>&- 2>"$operation_pipe"
   rm -f "$operation_pipe" 9>&-
   STAMPED=yes
 }
 
-# operation_write: until its input ends, or it is told to stop. What cannot be written is lost, and holds nobody up.
+# operation_write: onto descriptor 5, until its input ends, or it is told to stop. What cannot be written is lost, and holds nobody up.
 operation_write() {
   trap '' HUP INT TERM PIPE
-  exec 5>>"$LOG_FILE"
   written_step=${STEP:-$TASK} written_shown=${OPERATION_CLIENT:-yes}
   while IFS= read -r written || [ -n "$written" ]; do
     case $written in
@@ -141,7 +142,9 @@ operation_follow() {
   LOG_SIZE=0
   [ -n "${OPERATION_WRITER:-}" ] || return 0
   printf '%sfollow\n' "$OPERATION_MARK" >&2
-  until tail -n 1 "$LOG_FILE" 2>/dev/null | grep -q '\[log\] .*following the activation$' || ! kill -0 "$OPERATION_WRITER" 2>/dev/null; do
+  operation_looks=0 # where nothing more can be written, it is not waited for
+  until tail -n 1 "$LOG_FILE" 2>/dev/null | grep -q '\[log\] .*following the activation$' || [ $operation_looks = 100 ]; do
+    operation_looks=$((operation_looks + 1))
     sleep 0.05
   done
   LOG_SIZE=$(stat -c %s "$LOG_FILE")
