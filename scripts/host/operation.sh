@@ -16,7 +16,7 @@ OPERATION_MARK=$(printf '\037')
 # share one.
 log_open() {
   log_directory=$LOG_PATH
-  if ! { [ -d "$log_directory" ] || log_directory_make; } 2>/dev/null || [ ! -w "$log_directory" ]; then
+  if ! { [ -d "$log_directory" ] || ensure_directory "$log_directory" 0750; } 2>/dev/null || [ ! -w "$log_directory" ]; then
     log_directory=$DEPLOYMENT_PATH/logs
     say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
     ensure_directory "$log_directory" 0750
@@ -35,8 +35,6 @@ log_open() {
   chmod 0640 "$LOG_FILE"
   own "$LOG_FILE"
 }
-
-log_directory_make() { (umask 022 && mkdir -p "$log_directory") && chmod 0750 "$log_directory" && own "$log_directory"; }
 
 # log_name RELEASE: now that the task knows what it is about.
 log_name() {
