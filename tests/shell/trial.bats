@@ -167,7 +167,7 @@ try='sleep() { :; }; J_TASK=deploy; STEP=trial; trial_ensure two && echo well ||
     grep -qx failed.service=edge <<<"$output"
     grep -qx 'line=edge the line of the trial' <<<"$output"
     never grep -q '^line=.*the one that serves' <<<"$output"
-    grep -q ' : edge: .*the one that serves' "$LOGS"/*.log
+    grep -q '\[capture\] [^ ]*: edge: .*the one that serves' "$LOGS"/*.log
     [ "$(serving)" = blue ]
     [ "$(status_of two)" = failed ]
     untouched
