@@ -1,4 +1,6 @@
 # A new database or edge is tried beside the one that serves, before that one is touched; a trial is always removed.
+#
+# Turned red by: no `step trial` in activation_transact (scripts/host/activate.sh); no trial_remove in undo (recover.sh).
 
 load fake/kit
 
