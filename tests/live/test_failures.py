@@ -162,6 +162,7 @@ class Visitors:
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._load.run(None, self._stop))
+        self._loop.close()
 
     def taken(self) -> tuple[int, list[str], set[str]]:
         """Requests, failures, and the releases that answered, of the case that ends."""
