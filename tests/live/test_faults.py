@@ -2,8 +2,7 @@
 
 Everyday: two cases; with --full the whole table and 50 random moments. scripts/faults runs one case alone.
 
-Turned red by: no `retire` in recover_rest (scripts/host/recover.sh), for a host killed when committed; no call of
-slot_remove in undo, for one killed when slot-up.
+Turned red by: `restart: unless-stopped` in compose/platform.yml, where the engine is killed once migrated.
 """
 
 import secrets

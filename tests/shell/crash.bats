@@ -3,8 +3,7 @@
 #
 # The everyday run takes some of the points, evenly; with FULL=1 (scripts/test --full) it takes all of them.
 #
-# Turned red by: no leftover_files in recover (scripts/host/recover.sh); with FULL=1 also by `rm` of `active` before state_change in
-# down_state (down.sh), or `rm -f "$2"` before the `mv` in link_to (files.sh).
+# Turned red by: no leftover_files in recover (scripts/host/recover.sh).
 
 load fake/kit
 
