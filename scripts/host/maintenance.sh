@@ -51,6 +51,7 @@ maintenance_close() {
   flush "$DEPLOYMENT_PATH/slots"
   is_closed || {
     maintenance_open
+    [ -z "$CLOSED_SAID" ] || refuse 1 "it could not be seen that everybody gets the page ($CLOSED_SAID): the application stays open" "fab -H HOST verify; then again"
     refuse 1 "the edge that runs here has no maintenance page yet: the application stays open" "fab -H HOST deploy, which replaces the edge; then again"
   }
 }
@@ -92,16 +93,20 @@ maintenance_result() {
   fact since "$(value_of "$(maintenance_path)/facts" since)"
 }
 
-# check_path PATH: the same for our own checks.
+# check_path PATH: where our own checks find it, under maintenance too.
 check_path() {
   if is_maintenance; then printf '/.checks/%s%s\n' "$(ls "$(maintenance_path)/checks")" "$1"; else printf '%s\n' "$1"; fi
 }
 
-# is_closed: the release that serves does not answer everybody. True also where nothing serves.
+# is_closed: everybody gets 503. True also where nothing serves. Sets CLOSED_SAID: why it cannot be told, empty where the
+# application answers.
 is_closed() {
-  closed_release=$(active_value release)
+  CLOSED_SAID='' closed_release=$(active_value release)
   [ "$(served_slot)" != none ] && [ -n "$closed_release" ] || return 0
-  ! public_request "$closed_release" /health >/dev/null
+  CLOSED_SAID=$(public_request "$closed_release" /health) && CLOSED_SAID='' && return 1
+  case $CLOSED_SAID in *'HTTP 503'*) return 0 ;; esac
+  CLOSED_SAID=$(last_said "$CLOSED_SAID")
+  return 1
 }
 
 maintenance_facts() {

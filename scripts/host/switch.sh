@@ -65,6 +65,11 @@ public_wait() {
 
 # public_closed: under maintenance; an edge of before there was such a thing shows everybody the application.
 public_closed() {
-  is_closed || blame edge "maintenance is on, and the edge of this release does not know it: it would show everybody the application" \
+  is_closed && return 0
+  [ -z "$CLOSED_SAID" ] || {
+    blame edge "maintenance is on, and it could not be seen that everybody gets its page: $CLOSED_SAID"
+    return
+  }
+  blame edge "maintenance is on, and the edge of this release does not know it: it would show everybody the application" \
     "fab -H HOST maintenance --off, when everybody may see it"
 }

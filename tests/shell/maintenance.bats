@@ -5,7 +5,7 @@ load fake/kit
 page() { cat "$FAKE_PATH/slots/maintenance/page.html"; }
 
 # The fake engine's published port answers whoever asks; the real edge's page is for the check with its name alone.
-closed_edge() { sed -i 's|^run_() {$|&\n  case $* in */.checks/*) ;; *) [ ! -f "$FAKE_PATH/slots/maintenance/page.html" ] \|\| return 1 ;; esac|' "$1"; }
+closed_edge() { sed -i 's|^run_() {$|&\n  case $* in */.checks/*) ;; *) [ ! -f "$FAKE_PATH/slots/maintenance/page.html" ] \|\| { echo "health: ${NO_ANSWER:-HTTP 503}" >\&2; return 1; } ;; esac|' "$1"; }
 
 with_edge() {
   cp "$BATS_TEST_DIRNAME/fake/docker" "$FAKE/engine" && closed_edge "$FAKE/engine"
@@ -38,6 +38,17 @@ with_edge() {
     [ "$(ls -A "$FAKE_PATH/slots" | tr '\n' ' ')" = 'active blue green ' ]
     run host "$shell" maintenance perhaps
     [ "$status" = 2 ]
+  done
+}
+
+@test "an edge of which it cannot be seen: refused with the reason, and open again" {
+  for shell in $SHELLS; do
+    fresh && with_edge
+    activated "$shell" one
+    NO_ANSWER='connect ECONNREFUSED 127.0.0.1:80' run host "$shell" maintenance on
+    [ "$status" = 1 ]
+    [[ $output == *'could not be seen'*ECONNREFUSED* ]]
+    [ ! -e "$FAKE_PATH/slots/maintenance" ]
   done
 }
 
