@@ -63,7 +63,10 @@ def down(host: Host, work: Workspace, *, volumes: bool = False, yes: bool = Fals
     removes the volumes, and with them the data.
     """
     if volumes and not yes:
-        raise UsageError("--volumes removes the database's data", remedy="add --yes if that is what you want")
+        raise UsageError(
+            "--volumes removes the database's data",
+            remedy=f"fab -H {host.target} backup keeps a dump, which outlasts this; add --yes when you mean it",
+        )
     with held(host, work, "down", wait=wait) as lock:
         _require_answer(host, lock.facts)
         if not lock.facts.containers and not (volumes and lock.facts.volumes):

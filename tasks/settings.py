@@ -22,7 +22,8 @@ def init(target: Target, console: Console, *, force: bool = False) -> Outcome:
     console.say(f"written: {written.path}")
     if written.kept:
         console.say(f"the file that was there is now {written.kept.name}")
-    return Outcome(True, "next: fab check-config", data={"path": str(written.path)})
+    on = f"-H {target.host} " if target.host else ""
+    return Outcome(True, f"next: fab {on}check-config", data={"path": str(written.path)})
 
 
 def check_config(target: Target, console: Console) -> Outcome:

@@ -14,6 +14,7 @@ def status(host: Host, work: Workspace) -> Outcome:
     """Show which release serves, from which slot, and how each container is.
 
     The releases on the host with their status, and the next command where something is to be done. Changes nothing.
+    Exit code 1 when something is deployed and the engine does not answer: whether it serves cannot be seen then.
     """
     facts = read_facts(host, work)
     require_readable(host, facts)
@@ -23,6 +24,7 @@ def status(host: Host, work: Workspace) -> Outcome:
         False,
         f"{host.name}: {status_title(facts)}",
         data=status_data(facts, host.target),
+        exit_code=1 if facts.active and not facts.engine.version else 0,
         remedy=next_command(facts, host.target),
     )
 

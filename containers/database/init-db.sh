@@ -80,8 +80,10 @@ check_identity() {
 
 # check_volume server|maker: only looks. A volume that is refused stays as it is, to the last file.
 check_volume() {
+  may_look "$VOLUME" || refuse_owner
   if [ -e "$PGDATA" ]; then
-    [ -w "$VOLUME" ] || refuse_owner
+    may_look "$PGDATA" && [ -w "$VOLUME" ] || refuse_owner
+    [ -z "$(find "$PGDATA" -maxdepth 1 ! -user "$(id -u)" 2>&1 | head -n 1)" ] || refuse_owner
     [ -f "$PGDATA/PG_VERSION" ] || refuse_missing "$PGDATA is no whole cluster: files of it were removed"
     check_identity
     return 0
@@ -98,7 +100,13 @@ check_volume() {
   [ -w "$VOLUME" ] || refuse_owner
 }
 
-refuse_owner() { refuse "uid $(id -u) cannot write to the data volume" "give it to 999:999, mode 0700"; }
+# may_look DIRECTORY: one that is closed is not empty.
+may_look() { [ -r "$1" ] && [ -x "$1" ]; }
+
+refuse_owner() {
+  refuse "the data volume, or something in it, belongs to another user than $(id -u), as after a copy made by root" \
+    "mount the disk, if it is not mounted; else on the host, as root: chown -R $(id -u):$(id -g) on the volume's directory (docker volume inspect names it), then fab -H HOST up"
+}
 
 # refuse_missing WHAT: on an empty directory where a disk is not mounted too, which may be anybody's.
 refuse_missing() {
@@ -148,6 +156,16 @@ lock_volume() {
   check_volume "$1" # again: what another container did before it let the lock go
 }
 
+# shared_buffers: a quarter of the container's memory limit, as PostgreSQL's manual advises; it counts inside the limit. Without a
+# limit PostgreSQL's own default.
+shared_buffers() {
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || :)
+  case $limit in
+  '' | *[!0-9]* | ????????????????*) echo 128MB ;;
+  *) echo "$((limit / 4096))kB" ;;
+  esac
+}
+
 main() {
   check_settings
   umask 077
@@ -161,6 +179,7 @@ main() {
   check_volume server
   lock_volume server
   rm -f "$PGDATA/postmaster.pid"
+  chmod 0700 "$PGDATA" # a copy may have widened it, and PostgreSQL would not start
   ensure_role "$PGDATA"
   exec postgres \
     -c listen_addresses= \
@@ -168,6 +187,7 @@ main() {
     -c unix_socket_group="$API_USER_GID" \
     -c unix_socket_permissions="${SOCKET_PERMISSIONS:-0770}" \
     -c hba_file=/etc/postgresql/pg_hba.conf \
+    -c shared_buffers="$(shared_buffers)" \
     -c logging_collector=off "$@"
 }
 

@@ -133,6 +133,8 @@ install_facts() {
     [ ! -x "${OS_ROOT:-}$install_place/dockerd" ] || install_daemon=yes
   done
   ! command -v dockerd >/dev/null 2>&1 || install_daemon=yes
+  # Debian has the command in a package of its own, which the engine's only recommends.
+  command -v docker >/dev/null 2>&1 || [ -x "${OS_ROOT:-}/snap/bin/docker" ] || install_daemon=no
   fact docker.installed "$install_daemon"
   case " $(id -nG "${SUDO_USER:-$(id -un)}" 2>/dev/null) " in
   *' docker '*) fact docker.group yes ;;

@@ -94,13 +94,16 @@ database_make() {
   return 1
 }
 
-# database_look RELEASE: the image's major version, its C library, and the cluster's PG_VERSION and system identifier where there is one.
+# database_look RELEASE: the image's major version, its C library, and the cluster's PG_VERSION and system identifier where there is
+# one; closed=UID:GID MODE and ours=UID:GID where the database's user may not look.
 database_look() {
   # shellcheck disable=SC2016 # the container's variable
   engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" \
     --mount "type=volume,source=$DATA_VOLUME,target=/var/lib/postgresql/data,readonly,volume-nocopy" --entrypoint /bin/sh \
     "$(env_value "$1" DATABASE_IMAGE)" -c \
     'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* "$PGDATA/PG_VERSION" 2>/dev/null || :
+    for place in "${PGDATA%/*}" "$PGDATA"; do [ ! -e "$place" ] || { [ -r "$place" ] && [ -x "$place" ]; } ||
+      printf "closed=%s\nours=%s\n" "$(stat -c "%u:%g %a" "$place")" "$(id -u):$(id -g)"; done
     LC_ALL=C pg_controldata 2>/dev/null | sed -n "s/^Database system identifier: */system=/p"'
 }
 
@@ -114,6 +117,12 @@ database_check() {
     return 1
   }
   case $check_new in
+  *closed=*)
+    check_ours=$(printf '%s\n' "$check_new" | sed -n 's/^ours=//p' | head -n 1)
+    blame database "the data is there, but belongs to $(printf '%s\n' "$check_new" | sed -n 's/^closed=//p' | head -n 1), as after a copy made by root: the database runs as $check_ours and may not read it" \
+      "on the host, as root: chown -R $check_ours ${DATA_PATH:-$(engine volume inspect --format '{{.Mountpoint}}' "$DATA_VOLUME")}; then fab -H HOST up"
+    return 1
+    ;;
   *PG_VERSION*) ;;
   *)
     blame database "the data volume $DATA_VOLUME${DATA_PATH:+ (directory $DATA_PATH)} is empty; this host had a database, and a new one will not be made in its place" \

@@ -15,6 +15,7 @@ from tasks.binding.endings import ending
 from tasks.binding.targets import check_hosts, typed_hosts
 from tasks.binding.values import unreadable_value
 from tasks.core.errors import UsageError
+from tasks.core.facts import SERVICES
 from tasks.core.faults import one_line
 
 _UNKNOWN = re.compile(r"No idea what '(.*)' is!", re.DOTALL)
@@ -78,6 +79,8 @@ def unreadable(said: str, context: ParserContext | None, tasks: Sequence[str]) -
     if word.startswith("-"):
         known = [flag for flag in context.flags if flag.startswith("--")] if context else []
         return UsageError(f"{task or 'fab'} has no option {word}", remedy=_nearest(word, known) + help_)
+    if word in SERVICES:
+        return UsageError(f"there is no task {word}", remedy=f"a service is named by --service {word}; {help_}")
     return UsageError(f"there is no task {word}", remedy=_nearest(word, tasks) + help_)
 
 

@@ -141,7 +141,7 @@ def layers_on(facts: HostFacts) -> frozenset[str]:
 def _platform_change(service: str, files: ReleaseFiles, facts: HostFacts) -> PlatformChange | None:
     found = facts.container(service, "platform")
     if found is None:
-        return PlatformChange(service, "not there yet", "none: nothing is replaced")
+        return PlatformChange(service, "is made: there is none yet", "nobody notices")
     if found.fingerprint == files.environment[f"{service.upper()}_FINGERPRINT"]:
         return None
     return PlatformChange(service, _what_differs(service, files, facts), INTERRUPTIONS[service])

@@ -53,10 +53,14 @@ def status_title(facts: HostFacts) -> str:
     if facts.active is None:
         kept = counted(len(facts.releases), "release")
         return f"nothing serves, {kept} kept" if facts.releases else "nothing deployed yet"
+    if not facts.engine.version:
+        return (
+            f"docker does not answer: whether {facts.active.name} serves from slot {facts.served_slot} cannot be seen"
+        )
     where = f"{facts.active.name} serves from slot {facts.served_slot}"
     if facts.maintenance:
         where += f", under maintenance since {facts.maintenance.get('since')}"
-    bad = unhealthy(facts) if facts.engine.version else ()
+    bad = unhealthy(facts)
     return f"{where}, not healthy: {', '.join(bad)}" if bad else where
 
 
@@ -65,9 +69,14 @@ def next_command(facts: HostFacts, target: str) -> str:
     fab = f"fab -H {target}"
     if facts.database_fault:
         return typed(facts.database_next, target)
+    if facts.active and not facts.engine.version:
+        return f"{fab} doctor says why; deploy starts docker, where it may"
     if facts.active:
-        is_bad = facts.engine.version and unhealthy(facts)
-        return f"{fab} logs shows why; {fab} up starts it again" if is_bad else ""
+        return f"{fab} logs shows why; {fab} up starts it again" if unhealthy(facts) else ""
+    return _way_up(facts, fab)
+
+
+def _way_up(facts: HostFacts, fab: str) -> str:
     choice = release_to_bring_up(facts)
     if choice is None:
         return f"{fab} deploy"

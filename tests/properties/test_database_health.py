@@ -61,6 +61,7 @@ def is_ready(server: Container) -> bool:
 
 BROKEN = {
     "may not log in": ("ALTER ROLE apiuser NOLOGIN", "ALTER ROLE apiuser LOGIN"),
+    "may have no connection": ("ALTER ROLE apiuser CONNECTION LIMIT 0", "ALTER ROLE apiuser CONNECTION LIMIT -1"),
     "gone": ("ALTER ROLE apiuser RENAME TO somebody", "ALTER ROLE somebody RENAME TO apiuser"),
     "superuser": ("ALTER ROLE apiuser SUPERUSER", "ALTER ROLE apiuser NOSUPERUSER"),
     "may not connect": (
@@ -99,6 +100,16 @@ def test_a_socket_that_the_group_may_not_use_is_not_ready(database: Database, mo
     assert execute(database.server, ["sh", "-c", change])[0] == 0
     assert not is_ready(database.server)
     assert execute(database.server, ["sh", "-c", f"chgrp 1001 {socket} && chmod 0770 {socket}"])[0] == 0
+    assert is_ready(database.server)
+
+
+def test_a_socket_that_cannot_be_reached_is_not_ready(database: Database) -> None:
+    """Turned red by: ready without is_reachable."""
+    place = "/var/run/postgresql"
+    mode = execute(database.server, ["stat", "-c", "%a", place])[1].strip()
+    assert execute(database.server, ["chmod", "0700", place])[0] == 0
+    assert not is_ready(database.server)
+    assert execute(database.server, ["chmod", mode, place])[0] == 0
     assert is_ready(database.server)
 
 

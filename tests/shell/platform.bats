@@ -90,6 +90,19 @@ ensure='J_PLATFORM=; J_PHASE=started; journal_write() { :; }
   done
 }
 
+@test "data that belongs to somebody else is not called empty: whose it is, and how to give it back" {
+  for shell in $SHELLS; do
+    fresh
+    pushed one
+    printf 'postgres_major=15\npostgres_flavour=glibc\n' >"$FAKE_PATH/identity"
+    echo /volume >"$FAKE/volumes/app_data"
+    printf '15\nclosed=0:0 700\nours=999:999\n' >"$FAKE/postgres"
+    run within "$shell" 'database_check one || printf "%s\n" "$FAILED_REASON" "$FAILED_NEXT"'
+    [[ ${lines[0]} == *'belongs to 0:0 700,'*'runs as 999:999'* ]]
+    [[ ${lines[1]} == *'chown -R 999:999 /volume; then fab -H HOST up' ]]
+  done
+}
+
 @test "a server on another database, or on none, stops the activation before it is touched; on data not known it starts anew" {
   for shell in $SHELLS; do
     fresh

@@ -135,7 +135,8 @@ def test_status_without_an_engine_does_not_say_that_nothing_runs(world: World, e
     world.answers(facts=told(state))
     outcome = status(world.host, world.work)
     assert f"  docker does not answer ({why}): containers are not shown" in world.console.said
-    assert outcome.summary == f"web1: {OLD} serves from slot blue"
+    assert outcome.summary == f"web1: docker does not answer: whether {OLD} serves from slot blue cannot be seen"
+    assert (outcome.exit_code, outcome.remedy.split(" says")[0]) == (1, "fab -H deployer@web1:2222 doctor")
 
 
 def test_who_may_not_look_is_told_who_may_and_that_is_not_nothing(world: World) -> None:

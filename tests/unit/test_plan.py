@@ -55,7 +55,7 @@ def test_everything_on_a_new_host(files: ReleaseFiles) -> None:
         "database", "edge", "backend", "frontend",
     }  # fmt: skip
     assert {(change.service, change.why) for change in plan.platform} == {
-        ("edge", "not there yet"), ("database", "not there yet"),
+        ("edge", "is made: there is none yet"), ("database", "is made: there is none yet"),
     }  # fmt: skip
     assert plan.migrations == Pending(("20260101000000_init",))
     assert "1 migration: 20260101000000_init; no dump is made, the database has no tables" in plan.lines()

@@ -56,7 +56,7 @@ PLATFORM = (
     ),
     Diagnosis(
         r"must exist and belong to user|on the data volume .*could not|data directory .*has wrong ownership"
-        r"|refused: uid \d+ cannot write to the data volume",
+        r"|refused: the data volume, or something in it, belongs to another user|the data is there, but belongs to",
         "the data volume is there, and its files are not the database server's",
         "on the host: owner and mode of the volume's directory, and DATA_PATH",
         "give the directory to the user that the message names, then fab -H HOST up",
