@@ -42,7 +42,7 @@ def test_a_log_is_there_after_each_operation_also_failed_or_killed(
 ) -> None:
     """Random tasks by the host's own script: done, failed, and killed at a random moment once they have the lock.
 
-    One real deployment first, and one whose client is killed with SIGKILL. Everyday: 10 tasks; with --full 100.
+    One real deployment first. Everyday: 10 tasks; with --full 100.
 
     Turned red by: no operation_begin in `locked` or in `hold`.
 
