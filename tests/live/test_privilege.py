@@ -181,7 +181,9 @@ def test_what_one_was_killed_over_the_other_finishes_or_undoes(host: LabHost, ch
         assert served(host), "the old release or the new one, never neither"
         said = deploy(checkout, host, next_one, f"after cut {turn}")
         assert "an activation was cut off" in said
-        table.append((phase_found, killed or "sudo", next_one or "sudo", "undone" if "undone" in said else "finished"))
+        table.append(
+            (phase_found, killed or "sudo", next_one or "sudo", "undone" if "undone: " in said else "finished")
+        )
         check_owners(host)
     for row in table:
         print("cut off at {}: killed {}, then {}: {}".format(*row))
