@@ -12,7 +12,7 @@ from tests.labhost import LabHost
 
 HERE, ELSEWHERE = "/opt/community-tracker", "/srv/tracker"
 STATE = f"""ls -laR {HERE} {ELSEWHERE} 2>/dev/null | grep -v lock; docker ps -aq --no-trunc; docker volume ls -q
-docker network ls -q; docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}'
+docker network ls -q; docker images --format '{{{{.Repository}}}}:{{{{.Tag}}}} {{{{.ID}}}}' | sort
 ls /var/log/community-tracker"""
 ROW = """docker exec $(docker ps -q --filter label=service=database) \\
 psql -XAt -d community_tracker -c "select title from activities where title = 'kept'" """
