@@ -13,7 +13,7 @@ load fake/kit
     unset MIGRATE
     echo "$shell $output"
     [ "$status" = 1 ]
-    [[ $output == *'Z   migrate: applying slow'*'ending it'* ]]
+    [[ $output == *'  migrate: applying slow'*'ending it'* ]]
     [[ $output == *'failed.reason=slow did not end within 1 s: it was ended, and its statement in the database was cancelled'* ]]
     [[ $output == *'failed.next='*'resolve-migration slow --rolled-back'*MIGRATE_TIMEOUT* ]]
     [[ $output == *'line=migrate applying slow'* ]]
@@ -37,7 +37,7 @@ load fake/kit
     [ "$status" = 1 ]
     [[ $output == *'failed.reason=migration broke'* ]]
     [[ $output == *failed.code=3* ]]
-    [ "$(grep -c 'Z   migrate: migration broke' <<<"$output")" = 1 ]
+    [ "$(grep -c '^  migrate: migration broke$' <<<"$output")" = 1 ]
     [ "$(serving)" = blue ]
     [[ $output != *'Network app-green'* ]]
     echo silent >"$FAKE/faults"

@@ -6,7 +6,9 @@ SHELLS='dash busybox bash'
 # fresh: a new host of files for this test; nothing of it is outside $BATS_TEST_TMPDIR.
 fresh() {
   local home=$BATS_TEST_TMPDIR/host
-  rm -rf "$home" && mkdir -p "$home"/{bin,containers,images,incoming,volumes,networks}
+  # A child of what a test has just ended may write for a moment more.
+  for _ in $(seq 50); do rm -rf "$home" 2>/dev/null && break || sleep 0.1; done
+  mkdir -p "$home"/{bin,containers,images,incoming,volumes,networks}
   export FAKE=$home FAKE_PATH=$home/opt/app LOGS=$home/log
   : >"$FAKE/calls"
   # Compose gets a cleared environment: the fake engine's own parameters are in its command.
