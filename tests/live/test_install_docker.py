@@ -174,13 +174,14 @@ def test_plan_and_doctor_tell_it_and_change_nothing(bare: LabHost, there: Checko
     assert refused.returncode == 1
     assert "plain may not install it" in refused.stderr
     assert "NOPASSWD" in refused.stderr
+    assert bare.run(PACKAGES) + bare.run(CHANGED) == before
     done = there.fab("ship-images", check=False)  # it does one thing, and says what is missing for it
     assert done.returncode == 3
     assert "install-docker" in done.stderr
     done = there.fab("up", check=False)
     assert done.returncode == 1
     assert "nothing was pushed yet" in done.stderr
-    bare.run("rm -rf /opt/community-tracker")
+    bare.run("rm -rf /opt/community-tracker /var/log/community-tracker")  # the lock that both took, and their logs
     assert bare.run(PACKAGES) + bare.run(CHANGED) == before
 
 
