@@ -7,6 +7,7 @@ import json
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from tests.checkout import Checkout
 from tests.labhost import LabHost
 from tests.live.test_failures import MAKE
+from tests.live.test_same_host import listing
 from tests.live.test_startup_verification import MEND, ask, service, untruths
 from tests.properties.release import seeded
 from tests.properties.test_releases_on_host import configure, pushed
@@ -23,6 +25,9 @@ from tests.properties.test_releases_on_host import configure, pushed
 HERE = "/opt/community-tracker"
 
 pytestmark = pytest.mark.timeout(7200)
+
+# Lines of the listing that are one thing each; an application's value may begin a line with any word.
+KINDS = ("container", "volume", "network", "file", "link", "directory")
 
 # Meanwhile, and once: the next container of the backend dies as soon as it has started.
 DIES = (
@@ -181,3 +186,35 @@ def wait_until_healthy(checkout: Checkout) -> None:
             return
         time.sleep(1)
     checkout.fab("verify")
+
+
+def lasting(host: LabHost) -> list[str]:
+    """The listing without what counts activations (seq, and what has it inside) and the reserve for reports."""
+    counts = ("active", ".state", "history.jsonl", ".reserve.1", ".reserve.2", ".reserve.3")
+    return [
+        line
+        for line in listing(host)
+        if not line.startswith("socket ")  # of a slot that does not serve: of whoever served there last
+        and not (line.startswith("says ") and re.search(r" (seq|slot|status|health\.\w+)=", line))
+        and not (line.startswith("file ") and line.split()[3].endswith(counts))
+    ]
+
+
+def test_rollbacks_and_deployments_leave_nothing_behind(
+    served: dict[str, Served], deployed: LabHost, checkout: Checkout
+) -> None:
+    """There and back: the same listing, line by line. Deployed beyond KEEP_RELEASES: as many things of each kind."""
+    before = lasting(deployed)
+    checkout.fab("rollback")
+    checkout.fab("rollback")
+    assert lasting(deployed) == before
+    kinds = []
+    for edition in ("one", "two"):
+        checkout.write_env(DRAIN_SECONDS="1", KEEP_RELEASES="2", EDITION=edition)
+        checkout.fab("deploy")
+        firsts = [line.partition(" ")[0] for line in listing(deployed)]
+        kinds.append(Counter(word for word in firsts if word in KINDS))
+    assert kinds[0] == kinds[1]
+    assert kinds[0]["container"] == len(("edge", "database", "frontend", "backend"))
+    assert deployed.run("docker image ls -q --filter dangling=true") == ""
+    assert deployed.run(f"find {HERE} -name '.*.new' -o -name '.*.old' -o -name '.*.part' -o -name activation") == ""
