@@ -33,7 +33,7 @@ crashing() {
 # walk EVERY AFTERWARDS COMMAND...: from the host as it is now, kill COMMAND at every EVERY-th command and call AFTERWARDS, which
 # prints what is wrong then. What comes next is in turn another command (NEXT=other) and the same again (NEXT=again).
 walk() {
-  local every=$1 afterwards=$2 shell=${CRASH_SHELL:-dash} when at points=0 wrong
+  local every=$1 afterwards=$2 shell=${CRASH_SHELL:-dash} when at points=0 missed=0 wrong
   shift 2
   [ -z "${FULL:-}" ] || every=1
   rm -rf "$CRASH/host" && cp -a "$FAKE" "$CRASH/host"
@@ -44,7 +44,12 @@ walk() {
       rm -rf "$FAKE" && cp -a "$CRASH/host" "$FAKE"
       echo "$at $when" >"$CRASH/kill"
       crashing "$shell" "$@"
-      [ -e "$CRASH/killed" ] || break
+      # Killed at none: it has fewer commands than that, or this time another number of them.
+      [ -e "$CRASH/killed" ] || {
+        [ "$(wc -l <"$CRASH/calls")" -ge "$at" ] || break
+        missed=$((missed + 1)) at=$((at + every))
+        continue
+      }
       points=$((points + 1))
       NEXT=other
       [ $(((at / every + ${#when}) % 2)) = 0 ] || NEXT=again
@@ -58,8 +63,9 @@ walk() {
       at=$((at + every))
     done
   done
-  printf '# %s: %s points, of %s commands\n' "$*" $points "$(wc -l <"$CRASH/calls")" >&3
+  printf '# %s: %s points (%s missed), of %s commands\n' "$*" $points $missed "$(wc -l <"$CRASH/calls")" >&3
   [ $points -ge 6 ]
+  [ $missed -le $((points / 20)) ]
 }
 
 # next COMMAND...: what a person does then must succeed; what it said is in $CRASH/next.
