@@ -159,7 +159,7 @@ lock_volume() {
 # shared_buffers: a quarter of the container's memory limit, as PostgreSQL's manual advises; it counts inside the limit. Without a
 # limit PostgreSQL's own default.
 shared_buffers() {
-  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || :)
+  limit=$(cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || :) # neither: no limit to be seen
   case $limit in
   '' | *[!0-9]* | ????????????????*) echo 128MB ;;
   *) echo "$((limit / 4096))kB" ;;

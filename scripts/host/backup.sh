@@ -24,7 +24,7 @@ backup() {
 backup_make() {
   backup_id=$(container_of platform database)
   [ -n "$backup_id" ] || {
-    blame database "no database runs here" "fab -H HOST up" || database_fault || true
+    blame database "no database runs here" "fab -H HOST up" || database_fault || true # both return 1 with their blame
     return 1
   }
   [ ! -f "$DEPLOYMENT_PATH/identity" ] || database_fault || return 1

@@ -107,7 +107,7 @@ engine_facts() {
     ;;
   *) engine_info_facts "$engine_said" ;;
   esac
-  COMPOSE_VERSION=$(engine compose version --short 2>/dev/null || true)
+  COMPOSE_VERSION=$(engine compose version --short 2>/dev/null || true) # none is an answer too
   fact compose.version "$COMPOSE_VERSION"
 }
 

@@ -116,5 +116,5 @@ container_facts() {
   [ -n "$container_ids" ] || return 0
   # shellcheck disable=SC2086 # one argument an id
   engine inspect --format 'container={"service":{{json (index .Config.Labels "service")}},"slot":{{json (index .Config.Labels "slot")}},"release":{{json (index .Config.Labels "release")}},"fingerprint":{{json (index .Config.Labels "fingerprint")}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"networks":{{len .NetworkSettings.Networks}}}' \
-    $container_ids 2>/dev/null || true
+    $container_ids 2>/dev/null || true # one that went meanwhile is left out
 }

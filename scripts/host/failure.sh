@@ -46,7 +46,7 @@ told() {
 failure_reserve() {
   for reserve in 1 2 3; do
     reserve=$DEPLOYMENT_PATH/.reserve.$reserve
-    [ -s "$reserve" ] || { head -c 65536 /dev/zero >"$reserve" && own "$reserve"; } 2>/dev/null || true
+    [ -s "$reserve" ] || { head -c 65536 /dev/zero >"$reserve" && own "$reserve"; } 2>/dev/null || true # a disk that is full already has none to give
   done
 }
 
@@ -189,7 +189,7 @@ failure_fault() {
   failure_line=$(failure_engine inspect --format "$STATES_FORMAT" "$1" 2>/dev/null) || return 0
   printf '%s\n' "$failure_line" | {
     read -r fault_service fault_state fault_restarts fault_code fault_oom fault_error && is_fault && fault_text
-  } || true
+  } || true # nothing wrong is no failure
 }
 
 # failure_title SERVICE FAULT: what the reason has said is not said again (restarts may have become more since).

@@ -35,7 +35,7 @@ link_to() {
 # ensure_directory PATH MODE: make it, or set its mode; the owner is the one of DEPLOYMENT_PATH. It appears with both, or not
 # at all: one that root was killed over would keep everyone else out. An empty one that is not ours to write is made again.
 ensure_directory() {
-  [ ! -d "$1" ] || [ -w "$1" ] || rmdir "$1" 2>/dev/null || true
+  [ ! -d "$1" ] || [ -w "$1" ] || rmdir "$1" 2>/dev/null || true # what has files stays as it is
   if [ ! -d "$1" ]; then
     ensure_new=${1%/*}/.${1##*/}.$$.new
     (umask 022 && mkdir -p "${1%/*}") && mkdir "$ensure_new" && chmod "$2" "$ensure_new" && own "$ensure_new" && mv -T "$ensure_new" "$1"

@@ -133,7 +133,7 @@ slot_tell() {
   read_clock
   tell_id=$(container_of "$1" backend) || tell_id=
   if [ "$FAILED_SERVICE" = backend ] && [ -n "$tell_id" ]; then
-    tell_said=$(engine_quietly exec "$tell_id" request "http://127.0.0.1:$(release_value "$J_RELEASE" BACKEND_PORT)/health" 2>&1) || true
+    tell_said=$(engine_quietly exec "$tell_id" request "http://127.0.0.1:$(release_value "$J_RELEASE" BACKEND_PORT)/health" 2>&1) || true # what it says of a failure is what is wanted
     case $tell_said in '' | 'Error response'*) ;; *) slot_said=$tell_said ;; esac
   fi
   tried "$slot_asked through slot $1, $slot_tries times in $(((CLOCK - BACKOFF_END) / 1000 + HEALTH_TIMEOUT)) s" "$(last_said "${slot_said:-}")"

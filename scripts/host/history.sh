@@ -47,7 +47,7 @@ state_write() {
 # state_change RELEASE STATUS: only the status and its time; seq, slot and health stay.
 state_change() {
   [ -d "$(release_path "$1")" ] || return 0
-  state_health=$(sed -n '/^health\./p' "$(state_path "$1")" 2>/dev/null || true)
+  state_health=$(sed -n '/^health\./p' "$(state_path "$1")" 2>/dev/null || true) # a release without a state has none
   state_write "$1" "$2" "$(state_value "$1" seq)" "$(state_value "$1" slot)" "$state_health"
 }
 

@@ -7,7 +7,7 @@
 # Output:     `ready` before an archive is read; verified=SERVICE or mismatch=SERVICE; facts image=JSON.
 # Exit codes: 0 all verified; 1 a mismatch.
 
-image_layers() { engine image inspect --format '{{join .RootFS.Layers ","}}' "$1" 2>/dev/null || true; }
+image_layers() { engine image inspect --format '{{join .RootFS.Layers ","}}' "$1" 2>/dev/null || true; } # an image that is not there has none
 
 # load: an archive as `docker load` takes it, on standard input.
 images_load() {
@@ -45,12 +45,12 @@ END
 image_verify() {
   if [ -z "$5" ] || [ "$(image_layers "$4")" != "$5" ]; then
     printf 'mismatch=%s\n' "$1"
-    engine rmi "$4" >/dev/null 2>&1 || true
+    engine rmi "$4" >/dev/null 2>&1 || true # the mismatch is what counts
     return 1
   fi
   [ "$4" = "$2" ] || engine tag "$4" "$2" || return 1
   [ "$3" = - ] || [ "$3" = "$2" ] || engine tag "$4" "$3" || return 1
-  [ "$4" = "$2" ] || [ "$4" = "$3" ] || engine rmi "$4" >/dev/null 2>&1 || true
+  [ "$4" = "$2" ] || [ "$4" = "$3" ] || engine rmi "$4" >/dev/null 2>&1 || true # a name too many harms nothing
   printf 'verified=%s\n' "$1"
   record "$1 is whole: $2"
 }
@@ -86,5 +86,5 @@ image_facts() {
   [ -n "$image_ids" ] || return 0
   # shellcheck disable=SC2086 # one argument an id
   engine image inspect --format 'image={"id":{{json .ID}},"tags":{{json .RepoTags}},"layers":{{json .RootFS.Layers}},"labels":{{json .Config.Labels}},"arch":{{json .Architecture}},"size":{{json .Size}}}' \
-    $image_ids 2>/dev/null || true
+    $image_ids 2>/dev/null || true # one that went meanwhile is left out
 }
