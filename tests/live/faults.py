@@ -1,6 +1,7 @@
 """Kill the client, its SSH session, the engine or the whole host in each phase of an activation, or at any moment.
 
-After each: the old or the new release serves with all data, and the next plain `fab -H HOST deploy` succeeds.
+After each: the old or the new release serves with all data, the host has a log of it, and the next plain
+`fab -H HOST deploy` succeeds.
 
 The journal's phase is watched on the host by a script of these tests; when the phase is reached, the activation is
 stopped (SIGSTOP), the blow falls, and what is left of it goes on. The product knows nothing of it.
@@ -27,6 +28,7 @@ from tests.checkout import PYTHON_ENVIRONMENT, Checkout
 from tests.labhost import LAB, LabHost
 
 HERE = "/opt/community-tracker"
+LOGS = "/var/log/community-tracker"
 PHASES = ("started", "migrated", "slot-up", "switched", "committed")
 SERVICES = {"platform/database", "platform/edge", "backend", "frontend"}
 QUICK = {"DRAIN_SECONDS": "1", "KEEP_RELEASES": "3"}
@@ -118,6 +120,7 @@ class Faults:
         old = self._active()
         self._new_configuration()
         self._add_row()
+        logs = self._logs()
         client = self._start()
         hit = self._strike(case, client)
         began = time.monotonic()
@@ -130,6 +133,7 @@ class Faults:
             served, wrong = "none", [*wrong, str(error)]
         seconds = time.monotonic() - began
         self._wait_until_unlocked()
+        wrong += self._log_faults(case, self._logs() - logs)
         began = time.monotonic()
         done = self.checkout.fab("deploy", check=False)
         wrong += self._faults(old, done)
@@ -225,6 +229,18 @@ class Faults:
     def _wait_until_unlocked(self) -> None:
         """An activation goes on without its client: until it has ended, the host says so, and who holds the lock."""
         self._on_host(f"timeout 120 flock -s {HERE}/lock true")
+
+    def _logs(self) -> set[str]:
+        return set(self.host.run(f"ls {LOGS} | grep deploy").split())
+
+    def _log_faults(self, case: Case, logs: set[str]) -> Iterator[str]:
+        """What is wrong with the log that the deployment left; a power cut ends it anywhere."""
+        if case.phase and len(logs) != 1:
+            yield f"it left these logs: {sorted(logs)}"
+        for name in logs if case.what != "host" else ():
+            last = self.host.run(f"tail -n 1 {LOGS}/{name}")
+            if "deploy ended with exit code" not in last:
+                yield f"{name} ends with {last!r}"
 
     def _faults(self, old: str, done: "subprocess.CompletedProcess[str]") -> Iterator[str]:
         """What is wrong after the next deployment."""

@@ -6,6 +6,7 @@ Turned red by: `restart: unless-stopped` in compose/platform.yml, where the engi
 """
 
 import secrets
+from collections.abc import Callable
 
 import pytest
 
@@ -23,7 +24,14 @@ def faults(deployed: LabHost, checkout: Checkout) -> Faults:
     return Faults(checkout, deployed)
 
 
-def test_a_deployment_that_is_cut_leaves_the_old_or_the_new_release(faults: Faults) -> None:
+def test_a_deployment_that_is_cut_leaves_the_old_or_the_new_release(
+    faults: Faults, record_property: Callable[[str, object], None]
+) -> None:
+    """And its log, to the end.
+
+    Feature: production-deployment-system, Property 34: Log persistence
+    """
+    record_property("examples", len(EVERYDAY))
     assert [row.wrong for row in run_all(faults, EVERYDAY) if row.wrong] == []
 
 
