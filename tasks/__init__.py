@@ -5,6 +5,7 @@ from tasks.backups import backup, restore
 from tasks.builds import build
 from tasks.deployment import deploy, plan
 from tasks.doctor import doctor
+from tasks.down import down
 from tasks.exec import exec  # noqa: A004
 from tasks.explain import explain
 from tasks.history import history
@@ -15,7 +16,7 @@ from tasks.logs import logs
 from tasks.maintenance import maintenance
 from tasks.migrations import resolve_migration
 from tasks.prune import prune
-from tasks.releases import down, push_config
+from tasks.releases import push_config
 from tasks.rollback import restart, rollback
 from tasks.runtime import detect_runtime
 from tasks.settings import check_config, init

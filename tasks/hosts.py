@@ -23,8 +23,7 @@ from tasks.core.facts import HostFacts, parse_facts
 from tasks.core.identity import Server, identity_faults
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Outcome
-from tasks.core.reasons import refusal as refusal_of
-from tasks.core.reasons import typed
+from tasks.core.reasons import refusal, typed
 from tasks.core.requirements import UnmetRequirement, missing_requirements
 from tasks.core.settings import Settings, release_environment
 from tasks.core.workspace import Workspace
@@ -74,7 +73,7 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Col
     """
     if faults := missing_requirements(facts, work.settings, coming=coming, target=host.target):
         detail = "\n".join(f"{fault.what}: {fault.remedy}" for fault in faults)
-        raise refusal(faults)(f"{host.name} cannot run the application yet", detail=detail, remedy=faults[0].remedy)
+        raise error_class(faults)(f"{host.name} cannot run the application yet", detail=detail, remedy=faults[0].remedy)
 
 
 def require_readable(host: Host, facts: HostFacts) -> None:
@@ -111,7 +110,7 @@ def require_disk(host: Host, facts: HostFacts, needs: Iterable[DiskNeed]) -> Non
         )
 
 
-def refusal(faults: Sequence[UnmetRequirement]) -> type[DeployError]:
+def error_class(faults: Sequence[UnmetRequirement]) -> type[DeployError]:
     """Tell a host that we cannot work with (exit code 3) from one where something has to be allowed or freed first."""
     return UnsupportedHost if any(fault.unsupported for fault in faults) else HostNotReady
 
@@ -214,5 +213,5 @@ def _cancel(host: Host, work: Workspace) -> None:
     answer = host.run(
         "cancel", parameters=host_parameters(work.settings, "cancel"), accept=(0, 1), listen=work.console.detail
     )
-    if what := refusal_of(answer)[0]:
+    if what := refusal(answer)[0]:
         work.console.warn(f"{what}: the host goes on to the end")

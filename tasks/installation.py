@@ -11,7 +11,7 @@ from tasks.core.log_lines import message
 from tasks.core.protocols import Answer, Host, Outcome
 from tasks.core.requirements import UnmetRequirement
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, host_parameters, read_facts, refusal, require_engine
+from tasks.hosts import Lock, error_class, held, host_parameters, read_facts, require_engine
 
 _WARNING = "warning: "
 
@@ -35,7 +35,7 @@ def plan_installation(host: Host, work: Workspace, facts: HostFacts) -> Installa
     """Decide what has to be installed or started; refuse a host where that cannot be, or would not be enough."""
     needed = needed_installation(facts, work.settings)
     if isinstance(needed, UnmetRequirement):
-        raise refusal([needed])(f"{host.name}: {needed.what}", remedy=needed.remedy)
+        raise error_class([needed])(f"{host.name}: {needed.what}", remedy=needed.remedy)
     require_engine(host, work, facts, coming=needed.parts if needed else ())
     return needed
 

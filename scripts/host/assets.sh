@@ -25,13 +25,11 @@ assets_copy() {
 # in somebody's browser.
 assets_prune() {
   assets_keep='' assets_gone=''
-  for assets_release in "$DEPLOYMENT_PATH"/releases/*/; do
-    assets_release=${assets_release%/}
-    is_release_name "${assets_release##*/}" || continue
-    assets_list=$(assets_list "$(release_value "${assets_release##*/}" image.frontend)")
+  for assets_release in $(release_names); do
+    assets_list=$(assets_list "$(release_value "$assets_release" image.frontend)")
     if [ -f "$assets_list" ]; then
       assets_keep="$assets_keep ${assets_list##*/}"
-    elif [ -n "$(state_value "${assets_release##*/}" seq)" ]; then
+    elif [ -n "$(state_value "$assets_release" seq)" ]; then
       return 0
     fi
   done

@@ -58,9 +58,8 @@ migration_facts_unread() {
 
 # migration_release_facts: of each release that has some.
 migration_release_facts() {
-  for facts_release in "$DEPLOYMENT_PATH"/releases/*/release.facts; do
-    facts_names=$(value_of "$facts_release" migrations)
-    facts_release=${facts_release%/release.facts}
-    [ -z "$facts_names" ] || fact release_migrations "${facts_release##*/} $facts_names"
+  for facts_release in $(release_names); do
+    facts_names=$(release_value "$facts_release" migrations)
+    [ -z "$facts_names" ] || fact release_migrations "$facts_release $facts_names"
   done
 }

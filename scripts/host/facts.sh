@@ -83,15 +83,12 @@ release_facts() {
   prefixed_lines active_state= "$(state_path "$(active_value release)")"
   prefixed_lines journal. "$DEPLOYMENT_PATH/activation"
   prefixed_lines identity. "$DEPLOYMENT_PATH/identity"
-  for release_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    [ -f "$release_directory/release.facts" ] || continue
-    release_directory=${release_directory%/}
-    release_name=${release_directory##*/}
-    is_release_name "$release_name" || continue
-    release_hash=$(value_of "$release_directory/release.facts" configuration_hash)
+  for release_name in $(release_names); do
+    [ -f "$(release_path "$release_name")/release.facts" ] || continue
+    release_hash=$(release_value "$release_name" configuration_hash)
     is_release_whole "$release_name" || release_hash=edited
     # never edited, so the directory's own time is when it was pushed, by this host's clock
-    fact release "$release_name $(state_value "$release_name" status) $release_hash $(stat -c %Y "$release_directory") $(state_value "$release_name" seq)"
+    fact release "$release_name $(state_value "$release_name" status) $release_hash $(stat -c %Y "$(release_path "$release_name")") $(state_value "$release_name" seq)"
   done
 }
 

@@ -63,15 +63,11 @@ prune_content() { sed -n 's/^image\.[a-z]*=//p' "$(release_path "$1")/release.fa
 # prune_order: CLASS KEY NAME of every release that counts, first to go first. Those that were activated and those that only
 # wait (class 1) are counted apart: a push must not cost a way back, nor an activation what somebody has just pushed.
 prune_order() {
-  for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    [ -d "$prune_directory" ] || continue
-    prune_directory=${prune_directory%/}
-    prune_name=${prune_directory##*/}
-    is_release_name "$prune_name" || continue # a person's copy, say
+  for prune_name in $(release_names); do
     prune_seq=$(state_value "$prune_name" seq)
     case $(state_value "$prune_name" status) in
     failed) [ "$prune_name" = "${J_RELEASE:-}" ] || printf '0 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
-    pending | '') printf '1 %s %s\n' "$(stat -c %Y "$prune_directory")" "$prune_name" ;;
+    pending | '') printf '1 %s %s\n' "$(stat -c %Y "$(release_path "$prune_name")")" "$prune_name" ;;
     *) printf '2 %s %s\n' "${prune_seq:-0}" "$prune_name" ;;
     esac
   done | sort -k1,1n -k2,2n
@@ -109,9 +105,8 @@ prune_tags() {
 # prune_images: content names that only forgotten releases had, and what has lost its last name. The engine keeps what a
 # container uses.
 prune_images() {
-  prune_kept=$(for prune_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    prune_directory=${prune_directory%/}
-    printf '%s\n' "$prune_gone" | grep -qxF -e "${prune_directory##*/}" || prune_content "${prune_directory##*/}"
+  prune_kept=$(for prune_name in $(release_names); do
+    printf '%s\n' "$prune_gone" | grep -qxF -e "$prune_name" || prune_content "$prune_name"
   done)
   for prune_tag in $prune_named; do
     printf '%s\n' "$prune_kept" | grep -qxF -e "$prune_tag" || engine rmi "$prune_tag" >/dev/null 2>&1 || true

@@ -12,6 +12,15 @@ is_release_name() {
   esac
 }
 
+# release_names: of the releases that are here, one a line; what a person has put beside them under another kind of name is none.
+release_names() {
+  for names_directory in "$DEPLOYMENT_PATH"/releases/*/; do
+    [ -d "$names_directory" ] || continue
+    names_directory=${names_directory%/}
+    ! is_release_name "${names_directory##*/}" || printf '%s\n' "${names_directory##*/}"
+  done
+}
+
 release_path() { printf '%s/releases/%s\n' "$DEPLOYMENT_PATH" "$1"; }
 
 # is_whole DIRECTORY: each of its files has a sum, and the right one, and SHA256SUMS has nothing else. A line that is no sum is

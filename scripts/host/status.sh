@@ -24,10 +24,8 @@ status() {
 }
 
 status_releases() {
-  for status_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    [ -d "$status_directory" ] || continue
-    status_directory=${status_directory%/}
-    printf 'release      %s %s\n' "${status_directory##*/}" "$(state_value "${status_directory##*/}" status)"
+  for status_release in $(release_names); do
+    printf 'release      %s %s\n' "$status_release" "$(state_value "$status_release" status)"
   done
 }
 
@@ -44,10 +42,8 @@ next_deployment() {
 # One still called active where nothing serves is what a `down` that was cut off has not come to.
 served_last() {
   served_now=$([ "$(served_slot)" = none ] || active_value release)
-  for served_directory in "$DEPLOYMENT_PATH"/releases/*/; do
-    served_directory=${served_directory%/}
-    served_name=${served_directory##*/}
-    if [ "$served_name" = "${1:-}" ] || [ "$served_name" = "$served_now" ] || ! is_release_name "$served_name"; then continue; fi
+  for served_name in $(release_names); do
+    if [ "$served_name" = "${1:-}" ] || [ "$served_name" = "$served_now" ]; then continue; fi
     case $(state_value "$served_name" status) in
     retired | rolled_back | active) printf '%s %s\n' "$(state_value "$served_name" seq)" "$served_name" ;;
     esac

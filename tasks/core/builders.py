@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-Command = tuple[str, ...]
+Argv = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def runtime(name: str, version: str | None = None) -> ContainerRuntime:
     return ContainerRuntime(name, name, f"{name} compose", version is not None, version)
 
 
-def probe(name: str) -> Command:
+def probe(name: str) -> Argv:
     """Ask whether the engine behind the CLI works: exit 0 and a version on stdout."""
     return (name, "info", "--format", "{{.ServerVersion}}")
 
@@ -52,7 +52,7 @@ class ImageBuild:
     ca_file: Path | None
 
 
-def build(name: str, image: ImageBuild) -> Command:
+def build(name: str, image: ImageBuild) -> Argv:
     """Build one image."""
     line = [name, "build", "--progress", "plain", "--provenance=false", "-f", str(image.dockerfile), "-t", image.tag]
     for key, value in sorted(image.labels.items()):
@@ -64,12 +64,12 @@ def build(name: str, image: ImageBuild) -> Command:
     return (*line, "--platform", image.platform, str(image.context))
 
 
-def inspect(name: str, tag: str) -> Command:
+def inspect(name: str, tag: str) -> Argv:
     """Ask for what an image is: layers, architecture, labels, environment, size."""
     return (name, "image", "inspect", "--format", "{{json .}}", tag)
 
 
-def server(name: str, tag: str) -> Command:
+def server(name: str, tag: str) -> Argv:
     """Ask a database image for its major version and C library (`parse_server`)."""
     return (
         name,
@@ -85,27 +85,27 @@ def server(name: str, tag: str) -> Command:
     )
 
 
-def pull(name: str, tag: str) -> Command:
+def pull(name: str, tag: str) -> Argv:
     """Fetch a base image that is not in the local store."""
     return (name, "pull", tag)
 
 
-def tag(name: str, source: str, target: str) -> Command:
+def tag(name: str, source: str, target: str) -> Argv:
     """Give an image another name."""
     return (name, "tag", source, target)
 
 
-def save(name: str, *tags: str) -> Command:
+def save(name: str, *tags: str) -> Argv:
     """Write images as one archive to stdout; layers they share are in it once."""
     return (name, "save", *tags)
 
 
-def remove(name: str, *tags: str) -> Command:
+def remove(name: str, *tags: str) -> Argv:
     """Take names away; an image without a name goes too."""
     return (name, "rmi", *tags)
 
 
-def images(name: str) -> Command:
+def images(name: str) -> Argv:
     """List names of images as JSON lines; filtered by ourselves."""
     return (name, "images", "--format", "json")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tasks.core.facts import HostFacts
 from tasks.core.os_release import OperatingSystem, detect
-from tasks.core.packages import RELEASES, Release, release_of, with_candidates
+from tasks.core.packages import DISTRIBUTIONS, Distribution, release_of, with_candidates
 from tasks.core.requirements import UnmetRequirement, allow_sudo, is_older, unsupported_system
 from tasks.core.settings import Settings
 
@@ -152,12 +152,12 @@ def _by_packages(
     )
 
 
-def _is_enough(release: Release, settings: Settings, lacks: Missing) -> bool:
+def _is_enough(release: Distribution, settings: Settings, lacks: Missing) -> bool:
     engine = not lacks.engine or not is_older(release.engine_version, settings.min_docker_version)
     return engine and (not lacks.compose or not is_older(release.compose_version, settings.min_compose_version))
 
 
-def _lines(release: Release, *, own: bool, lacks: Missing, packages: dict[str, tuple[str, ...]]) -> Iterator[str]:
+def _lines(release: Distribution, *, own: bool, lacks: Missing, packages: dict[str, tuple[str, ...]]) -> Iterator[str]:
     """Write what `plan` says, a line for each part."""
     parts = (
         ("docker", lacks.engine, packages["engine"][0], release.engine_version),
@@ -177,7 +177,7 @@ def _lines(release: Release, *, own: bool, lacks: Missing, packages: dict[str, t
         yield _START
 
 
-def _by_hand(packages: tuple[str, ...], release: Release, *, own: bool) -> str:
+def _by_hand(packages: tuple[str, ...], release: Distribution, *, own: bool) -> str:
     command = f"apt-get update && apt-get install -y {' '.join(packages)}"
     if not own:
         return f"by hand on the host, as root: {command}; then run this again"
@@ -199,4 +199,4 @@ def _other_managers(system: OperatingSystem) -> str:
 
 def _oldest() -> Iterator[str]:
     for name, family in (("Debian", "debian"), ("Ubuntu", "ubuntu")):
-        yield f"{name} {next(row.number for row in RELEASES if row.family == family)}"
+        yield f"{name} {next(row.number for row in DISTRIBUTIONS if row.family == family)}"

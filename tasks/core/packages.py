@@ -15,8 +15,8 @@ from tasks.core.requirements import is_older
 
 
 @dataclass(frozen=True)
-class Release:
-    """What one release of a distribution has: packages of engine and Compose, and the versions they are of."""
+class Distribution:
+    """What the archive of one release of a distribution has: packages of engine and Compose, and their versions."""
 
     family: str
     codename: str
@@ -32,15 +32,15 @@ _IO = ("docker.io", "iptables", "ca-certificates")
 _V2 = ("docker-compose-v2",)
 _V1 = ("docker-compose",)
 
-RELEASES = (
-    Release("debian", "bullseye", "11", _IO, "20.10.5", _V1, "1.25.0"),
-    Release("debian", "bookworm", "12", _IO, "20.10.24", _V1, "1.29.2"),
-    Release("debian", "trixie", "13", _CLI, "26.1.5", ("docker-compose",), "2.26.1"),
-    Release("debian", "forky", "14", _CLI, "28.5.2", ("docker-compose",), "2.40.3"),
-    Release("ubuntu", "focal", "20.04", _IO, "26.1.3", _V2, "2.27.1"),
-    Release("ubuntu", "jammy", "22.04", _IO, "29.1.3", _V2, "2.40.3"),
-    Release("ubuntu", "noble", "24.04", _IO, "29.1.3", _V2, "2.40.3"),
-    Release("ubuntu", "resolute", "26.04", _IO, "29.1.3", _V2, "2.40.3"),
+DISTRIBUTIONS = (
+    Distribution("debian", "bullseye", "11", _IO, "20.10.5", _V1, "1.25.0"),
+    Distribution("debian", "bookworm", "12", _IO, "20.10.24", _V1, "1.29.2"),
+    Distribution("debian", "trixie", "13", _CLI, "26.1.5", ("docker-compose",), "2.26.1"),
+    Distribution("debian", "forky", "14", _CLI, "28.5.2", ("docker-compose",), "2.40.3"),
+    Distribution("ubuntu", "focal", "20.04", _IO, "26.1.3", _V2, "2.27.1"),
+    Distribution("ubuntu", "jammy", "22.04", _IO, "29.1.3", _V2, "2.40.3"),
+    Distribution("ubuntu", "noble", "24.04", _IO, "29.1.3", _V2, "2.40.3"),
+    Distribution("ubuntu", "resolute", "26.04", _IO, "29.1.3", _V2, "2.40.3"),
 )
 TOO_OLD = frozenset({
     "wheezy", "jessie", "stretch", "buster",
@@ -49,12 +49,12 @@ TOO_OLD = frozenset({
 """Releases of these families for which nobody makes an engine that is new enough."""
 
 
-def release_of(system: OperatingSystem) -> Release | None:
+def release_of(system: OperatingSystem) -> Distribution | None:
     """Find a system's release: by codename (a derivative's is its parent's), by number, else the newest.
 
     None when it is too old.
     """
-    rows = [row for row in RELEASES if row.family == system.id]
+    rows = [row for row in DISTRIBUTIONS if row.family == system.id]
     for row in rows:
         if system.codename == row.codename or (not system.codename and _same_number(system.version, row.number)):
             return row
@@ -64,7 +64,7 @@ def release_of(system: OperatingSystem) -> Release | None:
     return None if is_known_old else rows[-1]
 
 
-def with_candidates(release: Release | None, candidates: Mapping[str, str]) -> Release | None:
+def with_candidates(release: Distribution | None, candidates: Mapping[str, str]) -> Distribution | None:
     """Correct the versions by what the host's own lists offer (by package)."""
     if release is None:
         return None

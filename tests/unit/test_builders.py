@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core import builders
-from tasks.core.builders import Command, ImageBuild
+from tasks.core.builders import Argv, ImageBuild
 
 IMAGE = ImageBuild(
     service="backend",
@@ -26,7 +26,7 @@ IMAGE = ImageBuild(
 NEVER = {"-q", "--quiet", "--pull", "--load", "--metadata-file", "--filter", "--iidfile", "--push"}
 
 
-def commands(name: str) -> list[Command]:
+def commands(name: str) -> list[Argv]:
     return [
         builders.build(name, IMAGE), builders.probe(name), builders.inspect(name, "a:1"), builders.pull(name, "a:1"),
         builders.tag(name, "a:1", "a:2"), builders.save(name, "a:1", "b:1"), builders.remove(name, "a:1"),

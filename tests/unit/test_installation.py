@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.core.installation import DOCKER_KEY, Installation, needed_installation
 from tasks.core.os_release import SUPPORTED
-from tasks.core.packages import RELEASES, Release, upstream
+from tasks.core.packages import DISTRIBUTIONS, Distribution, upstream
 from tasks.core.requirements import UnmetRequirement, is_older, missing_requirements, version_numbers
 from tasks.core.settings import Settings
 from tests.steps.samples import HostState, make_settings
@@ -217,7 +217,7 @@ def test_upstream_versions(debian: str, program: str) -> None:
 
 @settings(max_examples=300)
 @given(
-    release=st.sampled_from(RELEASES),
+    release=st.sampled_from(DISTRIBUTIONS),
     quote=QUOTES,
     end=st.sampled_from(["", "\r"]),
     order=st.randoms(use_true_random=False),
@@ -229,7 +229,7 @@ def test_upstream_versions(debian: str, program: str) -> None:
 def test_both_are_checked_and_what_is_missing_comes_by_the_right_manager(
     *,
     wanted: Settings,
-    release: Release,
+    release: Distribution,
     quote: str,
     end: str,
     order: object,
