@@ -74,15 +74,17 @@ END
 
 @test "a port that somebody listens on is taken, and by whom" {
   fresh
-  python3 -c 'import socket,time; s=socket.create_server(("127.0.0.1",58123)); print("up",flush=True); time.sleep(60)' >"$FAKE/up" 3>&- &
+  # a port of its own: files run side by side, and others have 58123 looked at
+  python3 -c 'import socket,time; s=socket.create_server(("127.0.0.1",0)); print(s.getsockname()[1],flush=True); time.sleep(60)' >"$FAKE/up" 3>&- &
   listener=$!
   until [ -s "$FAKE/up" ]; do sleep 0.1; done
+  PORT=$(cat "$FAKE/up")
   for shell in $SHELLS; do
     run within "$shell" port_facts
-    [[ $output == 'port=58123 taken python3 pid '* ]]
+    [[ $output == "port=$PORT taken python3 pid "* ]]
   done
   kill $listener
   wait $listener || true
   run within dash port_facts
-  [ "$output" = 'port=58123 free' ]
+  [ "$output" = "port=$PORT free" ]
 }
