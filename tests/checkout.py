@@ -12,6 +12,8 @@ from tests.labhost import LAB, LabHost
 ROOT = Path(__file__).parent.parent
 PYTHON_ENVIRONMENT = ROOT / ".venv"
 FRONTEND_SCRIPT = Path("examples/community-tracker/web-frontend/src/main.jsx")
+GUESTBOOK_SCRIPT = Path("tests/apps/guestbook/web-frontend/src/main.js")
+GUESTBOOK_SETTINGS = Path("tests/apps/guestbook/deploy.env")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ class Checkout:
         lines += "".join(f"{key}={value}\n" for key, value in settings.items())
         (self.path / ".env").write_text(lines)
 
+    def write_guestbook_env(self, **settings: str) -> None:
+        """Write the .env of tests/apps/guestbook, in the place of the sample application's."""
+        self.write_env(**settings)
+        with (self.path / ".env").open("a") as file:
+            file.write((self.path / GUESTBOOK_SETTINGS).read_text())
+        (self.path / ".env").chmod(0o600)
+
     def edit(self, name: str | Path, old: str, new: str) -> None:
         """Change one place in a file; `old` must be there."""
         file = self.path / name
@@ -61,15 +70,15 @@ class Checkout:
         assert old in text, f"{name} has no {old!r}"
         file.write_text(text.replace(old, new, 1))
 
-    def change_page(self, edition: str) -> None:
+    def change_page(self, edition: str, script: Path = FRONTEND_SCRIPT) -> None:
         """Change one line of the frontend; the page shows it as <html data-edition>, and its script gets a new name.
 
         No two calls make the same change: an image built before, by any run, would be used again.
         """
         edition = f"{edition} {secrets.token_hex(4)}"
-        script = self.path / FRONTEND_SCRIPT
-        kept = [line for line in script.read_text().splitlines() if "dataset.edition" not in line]
-        script.write_text("\n".join([*kept, f"document.documentElement.dataset.edition = '{edition}'", ""]))
+        file = self.path / script
+        kept = [line for line in file.read_text().splitlines() if "dataset.edition" not in line]
+        file.write_text("\n".join([*kept, f"document.documentElement.dataset.edition = '{edition}'", ""]))
 
     def fab(
         self, *arguments: str, host: str | None = "", check: bool = True, timeout: float = 900, **environ: str

@@ -261,23 +261,12 @@ def visitors(deployed: LabHost) -> Iterator[Visitors]:
     assert (made.report.missing, made.report.twice) == (0, 0), "a POST that was acknowledged is not there once"
 
 
-def walk(
-    faults: list[Fault],
+def test_whatever_fails_the_old_release_serves_and_the_report_says_why(
     deployed: LabHost,
     checkout: Checkout,
     visitors: Visitors,
-    record: Callable[[str, object], None],
-) -> None:
-    """Each fault once; all that is wrong is told together."""
-    wrong = [
-        text for number, each in enumerate(faults) for text in bring_up(each, number, checkout, deployed, visitors)
-    ]
-    record("examples", len(faults))
-    assert wrong == []
-
-
-def test_whatever_fails_the_old_release_serves_and_the_report_says_why(
-    deployed: LabHost, checkout: Checkout, visitors: Visitors, record_property: Callable[[str, object], None]
+    full: bool,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """No request of the load fails; the report is judged as people and as programs get it, and as it is stored.
 
@@ -290,17 +279,13 @@ def test_whatever_fails_the_old_release_serves_and_the_report_says_why(
     Turned red by: no failure_capture in activation_failed (scripts/host/activate.sh); by a `docker stop` of the
     serving frontend in its place; and by no `step trial` there.
     """
-    everyday = [fault for fault in FAULTS if fault.name in EVERYDAY]
-    assert len(everyday) == len(EVERYDAY)
-    walk(everyday, deployed, checkout, visitors, record_property)
-
-
-@pytest.mark.full
-def test_every_service_s_every_fault(
-    deployed: LabHost, checkout: Checkout, visitors: Visitors, record_property: Callable[[str, object], None]
-) -> None:
-    """The whole matrix; the everyday sample above carries the properties. Turned red as there."""
-    walk(list(FAULTS), deployed, checkout, visitors, record_property)
+    chosen = [fault for fault in FAULTS if full or fault.name in EVERYDAY]
+    assert len(chosen) == len(FAULTS if full else EVERYDAY)
+    wrong = [
+        text for number, each in enumerate(chosen) for text in bring_up(each, number, checkout, deployed, visitors)
+    ]
+    record_property("examples", len(chosen))
+    assert wrong == []
 
 
 def test_after_failures_in_a_row_the_last_one_is_explained_and_the_old_release_is_deployable(

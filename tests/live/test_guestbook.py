@@ -6,7 +6,6 @@ import json
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -15,7 +14,6 @@ from websockets.sync.client import ClientConnection, connect
 from tests.checkout import Checkout
 from tests.labhost import LabHost
 
-SETTINGS = Path("tests/apps/guestbook/deploy.env")
 SECRET = 'it $costs "5" # and that is ${HOME}'
 
 pytestmark = pytest.mark.timeout(1500)
@@ -65,10 +63,7 @@ def ask(url: str, body: object = None) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def guestbook(checkout: Checkout, lab_host: LabHost) -> str:
-    checkout.write_env()
-    with (checkout.path / ".env").open("a") as file:
-        file.write((checkout.path / SETTINGS).read_text())
-    (checkout.path / ".env").chmod(0o600)
+    checkout.write_guestbook_env()
     checkout.fab("deploy")
     return f"http://{lab_host.address}:8090"
 

@@ -14,7 +14,7 @@ const prisma = new PrismaClient({ adapter: new PrismaPg({ connectionString: DATA
 const routes = {
   'GET /health': () => prisma.$queryRaw`SELECT 1`.then(() => ({ status: 'ok' })),
   'GET /api/secret-hash': () => ({ sha256: createHash('sha256').update(GUESTBOOK_SECRET).digest('hex') }),
-  'GET /api/entries': () => prisma.entry.findMany({ orderBy: { id: 'desc' }, take: 50 }),
+  'GET /api/entries': (_req, before) => prisma.entry.findMany({ ...(before && { where: { id: { lt: before } } }), orderBy: { id: 'desc' }, take: 50 }),
   'POST /api/entries': async (req) => {
     let body = ''
     for await (const part of req.setEncoding('utf8')) body += part
@@ -23,18 +23,24 @@ const routes = {
   },
 }
 
-// A download that goes on until a WebSocket says "enough": a line every 100 ms.
+// A download of a line every 100 ms: for ?seconds=N, else until a WebSocket says "enough".
 const downloads = new Set()
-function download(res) {
+function download(res, seconds) {
   res.writeHead(200, { 'content-type': 'text/plain' })
-  downloads.add(res)
-  const clock = setInterval(() => res.write('more\n'), 100)
-  res.on('close', () => downloads.delete(res) && clearInterval(clock))
+  const lines = setInterval(() => res.write('more\n'), 100)
+  const end = () => {
+    clearInterval(lines)
+    res.end('whole\n')
+  }
+  downloads.add(end)
+  if (seconds) setTimeout(end, seconds * 1000)
+  res.on('close', () => downloads.delete(end) && clearInterval(lines))
 }
 
 const server = http.createServer(async (req, res) => {
-  const path = req.url.split('?')[0]
-  if (path === '/api/download') return download(res)
+  const [path, query] = req.url.split('?')
+  const number = (name) => Number(new URLSearchParams(query).get(name))
+  if (path === '/api/download') return download(res, number('seconds'))
   const route = routes[`${req.method} ${path}`]
   const answer = (status, value) => {
     if (!server.listening) res.setHeader('Connection', 'close')
@@ -42,7 +48,7 @@ const server = http.createServer(async (req, res) => {
   }
   if (!route) return answer(404, { error: 'not found' })
   try {
-    answer(req.method === 'POST' ? 201 : 200, await route(req))
+    answer(req.method === 'POST' ? 201 : 200, await route(req, number('before')))
   } catch (error) {
     console.error(`${req.method} ${path}: ${error.code ?? ''} ${error.message}`)
     answer(path === '/health' ? 503 : 500, { error: 'failed' })
@@ -51,7 +57,7 @@ const server = http.createServer(async (req, res) => {
 
 const sockets = new WebSocketServer({ server, path: '/api/ws' })
 sockets.on('connection', (socket) => socket.on('message', (data, isBinary) => {
-  if (String(data) === 'enough') for (const res of downloads) res.end('whole\n')
+  if (String(data) === 'enough') for (const end of downloads) end()
   socket.send(data, { binary: isBinary })
 }))
 
