@@ -10,9 +10,9 @@ from tasks.hosts import held, require_engine
 
 
 def prune(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
-    """Remove what is beyond KEEP_RELEASES: releases, images, logs, dumps.
+    """Remove what is beyond KEEP_RELEASES, and all releases that failed, with images, logs and dumps.
 
-    Failed releases go first. Never what serves, what served before it, or a backup that was made by hand.
+    Never what serves, what served before it, or a backup that was made by hand.
     """
     with held(host, work, "prune", wait=wait) as lock:
         require_engine(host, work, lock.facts)

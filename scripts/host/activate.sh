@@ -161,7 +161,8 @@ activation_succeeded() {
 
 activation_failed() {
   step_took
-  failure_unknown "$1"
+  failure_reason "$1"
+  failure_reserve_give
   failure_say "in step $STEP"
   failure_capture "$J_TO"
   if undo; then

@@ -50,8 +50,8 @@ failure_reserve() {
   done
 }
 
-# failure_unknown CODE: a step that ended without a word; a full disk leaves no room for one. Then gives the reserve back.
-failure_unknown() {
+# failure_reason CODE: completed: what a step that ended without a word cannot say, and which disk is full.
+failure_reason() {
   failure_full=$(failure_disks)
   case $1 in
   130 | 143) failure_what="it was told to stop in step $STEP" ;;
@@ -59,8 +59,10 @@ failure_unknown() {
   esac
   [ -n "$FAILED_REASON" ] || FAILED_REASON=$failure_what${failure_full:+: $failure_full}
   case $FAILED_REASON in *"$failure_full"*) ;; *) FAILED_REASON="$FAILED_REASON ($failure_full)" ;; esac
-  rm -f "$DEPLOYMENT_PATH"/.reserve.*
 }
+
+# failure_reserve_give: once the disks have been looked at.
+failure_reserve_give() { rm -f "$DEPLOYMENT_PATH"/.reserve.*; }
 
 # failure_disks: the first file system that is full, of blocks or of inodes; nothing when none is.
 failure_disks() {

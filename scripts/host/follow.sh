@@ -2,7 +2,7 @@
 #
 # Parameters: DEPLOYMENT_PATH, LOG_PATH, APP_NAME, TASK, OPERATOR, VERBOSE. The lock is held, on descriptor 9.
 # Output:     the log's lines on stderr as they come; the result's lines on stdout (activate.sh).
-# Exit codes: the activation's; 1 when it is gone without a result.
+# Exit codes: the activation's; when it is gone without a result 0 if it had committed, else 1; 130 left by a second Ctrl-C.
 
 # activate RELEASE
 activate() {

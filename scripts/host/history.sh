@@ -5,8 +5,8 @@
 # history.jsonl: one object a line, `seq` first; seq grows by one with every activation, failed ones too.
 #
 # Parameters: DEPLOYMENT_PATH.
-# Output:     none.
-# Exit codes: none of its own.
+# Output:     history={...} (repeated), of `history`.
+# Exit codes: 2 not a number of lines.
 
 active_value() { value_of "$DEPLOYMENT_PATH/active" "$1"; }
 

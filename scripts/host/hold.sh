@@ -1,6 +1,6 @@
-# Hold the lock for a workstation: take it, put right what was cut off, tell the facts, then obey one line at a time.
+# Hold the lock for a workstation: take it, put right what was cut off, tell the facts, wait for one order, and obey it.
 #
-# Parameters: all. Argument: TASK. Standard input, after `ready`: ping | activate RELEASE | rollback [RELEASE] | down [volumes] |
+# Parameters: all. Argument: TASK. Standard input, after `ready`: ping (again and again), then one of activate RELEASE | rollback [RELEASE] | down [volumes] |
 #             prune | backup | restore NAME | restore-forget | resolve-migration NAME rolled-back|applied |
 #             maintenance on [MESSAGE]|off | release.
 # Output:     locked=yes; recovered=... (recover.sh); the facts; facts.end=yes; ready; pong; results.
@@ -15,7 +15,9 @@ hold() {
   hold_prepare 9>&-
   printf 'ready\n'
   while hold_listen; do
+    [ "$HOLD_LINE" != ping ] || { printf 'pong\n' && continue; }
     hold_obey
+    return 0
   done
 }
 
@@ -40,7 +42,6 @@ hold_listen() {
 
 hold_obey() {
   case $HOLD_LINE in
-  ping) printf 'pong\n' ;;
   'activate '*) activate "${HOLD_LINE#activate }" ;;
   rollback) rollback '' ;;
   'rollback '*) rollback "${HOLD_LINE#rollback }" ;;

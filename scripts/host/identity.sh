@@ -2,7 +2,7 @@
 #
 # Parameters: APP_NAME, POSTGRES_DB, POSTGRES_USER, API_USER_UID, API_USER_GID, DATA_VOLUME, DATA_PATH, SOCKET_PATH,
 #             SOCKET_VOLUME, DEPLOYMENT_PATH.
-# Output:     facts identity.KEY.
+# Output:     none.
 # Exit codes: a function returns 1, with `blame` (failure.sh).
 
 identity_lines() {

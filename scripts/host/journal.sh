@@ -5,7 +5,7 @@
 # session (the activation's process session, see recover.sh).
 #
 # Parameters: DEPLOYMENT_PATH.
-# Output:     facts journal.KEY.
+# Output:     none.
 # Exit codes: none of its own.
 
 journal_path() { printf '%s/activation\n' "$DEPLOYMENT_PATH"; }

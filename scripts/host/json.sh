@@ -1,4 +1,4 @@
-# Write JSON: the one place where the shell does. Nothing here, and nowhere else in the shell, reads it.
+# Write JSON: the one place where the shell does. What it reads of it are whole lines of its own (history.jsonl).
 #
 # Parameters: none.
 # Output:     JSON on stdout, without a newline at its end.

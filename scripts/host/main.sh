@@ -7,7 +7,8 @@
 #             down [volumes] | facts; and, for a workstation: hold TASK | install | receive RELEASE | load | tag | exec-target SERVICE
 # Parameters: see parameters.sh.
 # Output:     facts and results as key=value lines on stdout, talk on stderr.
-# Exit codes: 0 done or already so, 1 failed (and put back), 2 not a command, 3 unsupported host, 4 locked by another.
+# Exit codes: 0 done or already so, 1 failed (and put back), 2 not a command, 3 unsupported host, 4 locked by another,
+#             130 interrupted.
 
 main() {
   set -eu

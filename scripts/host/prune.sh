@@ -1,19 +1,22 @@
 # Forget releases beyond KEEP_RELEASES: directories, states, release tags, and content tags that no kept release names.
 # Never what is active, previous, or being activated; the release that has just failed stays for a look, and is not counted.
 # Also logs beyond the newest 200 with their reports, dumps before migrations beyond the newest KEEP_RELEASES, and assets that no
-# release kept has.
+# release kept has. An image that a container still uses (the database is not changed by a rollback) is remembered in cache/images.
 #
 # Parameters: KEEP_RELEASES, APP_NAME, DEPLOYMENT_PATH.
 # Output:     removed=WHAT (repeated), when a person asked for it.
-# Exit codes: 0; what cannot be removed now is said, and tried again next time.
+# Exit codes: 0; what cannot be removed now is tried again next time.
 
 prune() {
   prune_logs
   backups_prune
   prune_gone=$(prune_victims)
-  [ -z "$prune_gone" ] || prune_releases
+  [ -z "$prune_gone" ] && [ ! -s "$(prune_used)" ] || prune_releases
   assets_prune
 }
+
+# prune_used: the file with the content names that were still used when their last release went.
+prune_used() { printf '%s/cache/images\n' "$DEPLOYMENT_PATH"; }
 
 prune_releases() {
   engine_answers || {
@@ -51,8 +54,8 @@ prune_failed_too() {
 removed() { if [ "${COMMITTED:-}" ]; then detail "removed: $1"; else fact removed "$1"; fi; }
 
 prune_logs() {
-  # shellcheck disable=SC2012 # our own names
-  ls -t "$LOG_PATH"/*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | tail -n +201 | while IFS= read -r prune_log; do
+  # shellcheck disable=SC2012 # our own names, and nobody else's log
+  ls -t "$LOG_PATH"/*[0-9]T[0-9]*Z-*-*.log "$DEPLOYMENT_PATH"/logs/*.log 2>/dev/null | tail -n +201 | while IFS= read -r prune_log; do
     rm -f "$prune_log" "${prune_log%.log}.failure" "${prune_log%.log}.output" && removed "$prune_log"
   done
 }
@@ -102,15 +105,28 @@ prune_tags() {
   done
 }
 
-# prune_images: content names that only forgotten releases had, and what has lost its last name. The engine keeps what a
+# prune_remember: nothing to remember is no file. Without room for it more is freed all the same.
+prune_remember() {
+  if [ -n "$prune_stay" ]; then
+    # shellcheck disable=SC2086 # a name a line
+    ensure_directory "$DEPLOYMENT_PATH/cache" 0750 && printf '%s\n' $prune_stay | sort -u | replace "$(prune_used)" || :
+  else
+    rm -f "$(prune_used)"
+  fi
+}
+
+# prune_images: content names that only forgotten releases had, and what has lost its last name. The engine refuses what a
 # container uses.
 prune_images() {
   prune_kept=$(for prune_name in $(release_names); do
     printf '%s\n' "$prune_gone" | grep -qxF -e "$prune_name" || prune_content "$prune_name"
   done)
-  for prune_tag in $prune_named; do
-    printf '%s\n' "$prune_kept" | grep -qxF -e "$prune_tag" || engine rmi "$prune_tag" >/dev/null 2>&1 || true
+  prune_stay=''
+  for prune_tag in $({ cat "$(prune_used)" 2>/dev/null || :; } && printf '%s\n' "$prune_named"); do
+    printf '%s\n' "$prune_kept" | grep -qxF -e "$prune_tag" && continue
+    engine rmi "$prune_tag" >/dev/null 2>&1 || [ -z "$(image_layers "$prune_tag")" ] || prune_stay="$prune_stay $prune_tag"
   done
+  prune_remember
   prune_dangling=$(engine images -q --filter dangling=true --filter "label=app=$APP_NAME")
   # shellcheck disable=SC2086 # one argument an id
   [ -z "$prune_dangling" ] || engine rmi $prune_dangling >/dev/null 2>&1 || true

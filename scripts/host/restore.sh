@@ -146,9 +146,11 @@ restore_swap() {
 restore_forget() {
   restore_id=$(container_of platform database)
   [ -n "$restore_id" ] || refuse 1 "no database runs here" "fab -H HOST up"
-  restore_ask "select datname from pg_database where datname ~ '^${POSTGRES_DB}_before_[0-9]{8}_[0-9]{6}\$'" | while IFS= read -r restore_name; do
-    [ -n "$restore_name" ] || continue
-    restore_ask "drop database \"$restore_name\" with (force)" >/dev/null
+  restore_kept=$(restore_ask "select datname from pg_database where datname ~ '^${POSTGRES_DB}_before_[0-9]{8}_[0-9]{6}\$'") ||
+    refuse 1 "the database does not say what earlier restores have left" "fab -H HOST status; fab -H HOST logs --service database"
+  for restore_name in $restore_kept; do
+    restore_ask "drop database \"$restore_name\" with (force)" >/dev/null ||
+      refuse 1 "$restore_name could not be removed" "try again; fab -H HOST logs --service database"
     fact removed "$restore_name"
   done
 }

@@ -1,6 +1,6 @@
 # Change what is served: the link slots/active, and nothing else. No reload, no signal, no container.
 #
-# Parameters: DEPLOYMENT_PATH, HTTP_PORT, HTTPS_PORT, ENABLE_HTTPS, HEALTH_RETRIES; the release's BACKEND_IMAGE.
+# Parameters: DEPLOYMENT_PATH, HTTP_PORT, HTTPS_PORT, ENABLE_HTTPS, HEALTH_RETRIES; the release's image.backend.
 # Output:     none.
 # Exit codes: a function returns 1.
 

@@ -127,9 +127,13 @@ def test_backup_and_restore(two: tuple[str, str], checkout: Checkout, lab_host: 
 
 
 def test_prune_keeps_what_serves_and_the_way_back(two: tuple[str, str], checkout: Checkout, lab_host: LabHost) -> None:
-    checkout.fab("prune", "--set", "KEEP_RELEASES=2")
+    """Two activated releases may stay: what serves now and what did before; the first one goes, and no sooner."""
+    checkout.write_env(EDITION="three")
+    checkout.fab("push-config", "up")
+    assert f"removed release {two[0]}" in checkout.fab("prune", "--set", "KEEP_RELEASES=2").stdout
     checkout.fab("rollback")
-    assert edition(lab_host) == "one"
+    assert release(lab_host) == two[1]
+    checkout.fab("verify")
 
 
 def test_an_edge_cut_off_from_its_network_is_not_already_so(

@@ -150,7 +150,8 @@ fails_with() {
     [ ! -e "$FAKE/containers/platform-database" ]
     printf '15\n/data/PG_VERSION\nsystem=2\n' >"$FAKE/postgres"
     run host "$shell" activate two
-    [ "$status" = 1 ] && [[ $output == *"app_data holds another database than this host's (system identifier 2, not 1)"* ]]
+    [ "$status" = 1 ]
+    [[ $output == *"app_data holds another database than this host's (system identifier 2, not 1)"* ]]
     [ ! -e "$FAKE/containers/platform-database" ]
     rm "$FAKE/postgres"
     sed -i 's/^role=.*/role=somebody/' "$FAKE_PATH/identity"

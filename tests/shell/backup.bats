@@ -139,6 +139,11 @@ ordered() {
     [ "$status" = 0 ]
     [[ $output == *removed=app_before_20260101_000000* ]]
     grep -q 'drop database "app_before_20260101_000000"' "$FAKE/sql"
+    never grep -q 'the workstation ended' "$LOGS"/*-restore-*.log
+    echo psql >"$FAKE/faults"
+    run ordered "$shell" restore restore-forget
+    [ "$status" = 1 ]
+    [[ $output == *'does not say what earlier restores have left'*'next: '* ]]
   done
 }
 

@@ -155,13 +155,13 @@ containers_here() {
     mkdir -p "$FAKE_PATH" "$LOGS"
     printf '#!/bin/sh\ncase $1 in -Pi) echo "x 100 100 0 100%% /" ;; *) echo "x 9000 1000 8000 13%% /" ;; esac\n' >"$FAKE/bin/df"
     chmod +x "$FAKE/bin/df"
-    run within "$shell" 'STEP=start FAILED_REASON=; failure_reserve; ls -A "$DEPLOYMENT_PATH"; failure_unknown 1; echo "$FAILED_REASON"; ls -A "$DEPLOYMENT_PATH"'
+    run within "$shell" 'STEP=start FAILED_REASON=; failure_reserve; ls -A "$DEPLOYMENT_PATH"; failure_reason 1; failure_reserve_give; echo "$FAILED_REASON"; ls -A "$DEPLOYMENT_PATH"'
     echo "$output"
     [ "${lines[0]}" = .reserve.1 ]
     [ "${lines[3]}" = "step start ended with exit code 1: no space left on the file system of $FAKE_PATH: no inodes" ]
     [ ${#lines[@]} = 4 ]
     rm "$FAKE/bin/df"
-    run within "$shell" 'STEP=start FAILED_REASON=; failure_unknown 143; echo "$FAILED_REASON"'
+    run within "$shell" 'STEP=start FAILED_REASON=; failure_reason 143; echo "$FAILED_REASON"'
     [ "$output" = 'it was told to stop in step start' ]
   done
 }

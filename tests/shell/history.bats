@@ -101,6 +101,36 @@ known() {
   done
 }
 
+@test "prune: an image that is still used when its release goes is remembered, and goes when it is free" {
+  for shell in $SHELLS; do
+    fresh
+    known one retired 1 && known two active 2
+    printf 'release=two\nprevious=\n' >"$FAKE_PATH/active"
+    echo layer >"$FAKE/images/app+database:c-one"
+    echo app/database:c-one >"$FAKE/used"
+    sed -i 's,^image.database=.*,image.database=app/database:c-one,' "$FAKE_PATH/releases/one/release.facts"
+    KEEP=1 within "$shell" prune
+    [ ! -e "$FAKE_PATH/releases/one" ]
+    [ "$(cat "$FAKE_PATH/cache/images")" = app/database:c-one ]
+    rm "$FAKE/used"
+    KEEP=1 within "$shell" prune
+    [ ! -e "$FAKE/images/app+database:c-one" ]
+    [ ! -e "$FAKE_PATH/cache/images" ]
+  done
+}
+
+@test "prune: of the logs our own, beyond the newest 200; nobody else's" {
+  fresh
+  mkdir -p "$LOGS"
+  for number in $(seq 1000 1202); do
+    : >"$LOGS/20260101T00${number}Z-deploy-one.log"
+    : >"$LOGS/access-$number.log"
+  done
+  within dash prune >/dev/null
+  [ "$(find "$LOGS" -name '*-deploy-one.log' | wc -l)" = 200 ]
+  [ "$(find "$LOGS" -name 'access-*.log' | wc -l)" = 203 ]
+}
+
 # filled NAME: as an activation leaves it, whose frontend is of its own.
 filled() {
   mkdir -p "$FAKE_PATH/cache/assets" "$FAKE_PATH/slots/blue"

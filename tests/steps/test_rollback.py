@@ -62,11 +62,12 @@ def test_a_refused_rollback_gives_the_host_s_reason_and_next_command(world: Worl
 
 def test_a_rollback_that_does_not_come_up_says_what_serves(world: World) -> None:
     state = serving(world.files())
-    bad = failed(OLD)
+    bad = failed(OLD, previous=RELEASE)
     world.answers(hold=told(state), hold_rollback=Answer(1, (f"rollback={OLD}", *bad.lines), bad.talk))
     with pytest.raises(ActivationFailed) as caught:
         rollback(world.host, world.work)
     assert OLD in caught.value.what
+    assert RELEASE in caught.value.now
 
 
 def test_restart_activates_what_serves(world: World) -> None:
