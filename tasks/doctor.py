@@ -20,7 +20,7 @@ from tasks.runtime import find_runtime
 def doctor(host: Host, work: Workspace) -> Outcome:
     """Check everything that a deployment needs, here and on a host.
 
-    Changes nothing. Each line that fails has its remedy; exit code 1 when one fails.
+    Changes nothing. Each line that fails has its remedy; exit code 1 when one fails. `?` marks what cannot be known.
     """
     checks = [_application(work.settings), *_runtime(work)]
     for check in checks:
@@ -32,10 +32,10 @@ def doctor(host: Host, work: Workspace) -> Outcome:
     for check in (found := [reached, *host_checks(facts, work.settings, target=host.target), *identity]):
         work.console.say(str(check))
     checks += found
-    failed = [check for check in checks if not check.passed]
-    summary = (
-        f"{host.name}: {len(failed)} of {len(checks)} checks failed" if failed else f"{host.name}: ready to deploy"
-    )
+    failed = [check for check in checks if check.passed is False]
+    unknown = ", ".join(check.name for check in checks if check.passed is None)
+    ready = f"ready to deploy, as far as can be seen; not known: {unknown}" if unknown else "ready to deploy"
+    summary = f"{host.name}: {f'{len(failed)} of {len(checks)} checks failed' if failed else ready}"
     data = {"checks": [{"name": c.name, "passed": c.passed, "found": c.found, "remedy": c.remedy} for c in checks]}
     return Outcome(False, summary, data=data, exit_code=1 if failed else 0)
 
@@ -52,11 +52,25 @@ def _runtime(work: Workspace) -> Iterator[Check]:
         yield Check("container runtime", False, error.what, error.remedy)
         return
     yield Check("container runtime", True, f"{found.name} {found.version}")
+    yield from _base_images(work, ImageStore(work.workstation, found), found.name)
+
+
+def _base_images(work: Workspace, store: ImageStore, runtime: str) -> Iterator[Check]:
+    """Look for each here, and for what is not here in its registry."""
     wanted = base_images(work.settings)
-    there = ImageStore(work.workstation, found).inspect(*wanted)
-    missing = [f"{tag} ({setting})" for tag, setting in wanted.items() if tag not in there]
-    said = f"not here, the next build pulls: {', '.join(missing)}" if missing else f"here: {', '.join(wanted)}"
-    yield Check("base images", True, said)
+    there = store.inspect(*wanted)
+    if here := [tag for tag in wanted if tag in there]:
+        yield Check("base images", True, f"here: {', '.join(here)}")
+    for tag, setting in wanted.items():
+        if tag in there:
+            continue
+        with work.console.progress(f"asking the registry for {tag}"):
+            fault = store.lookup_fault(tag)
+        if fault:
+            remedy = f"{runtime} pull {tag} tries it, and shows more; or set {setting} to an image that is here"
+            yield Check("base image", None, f"{tag} ({setting}) is not here, nor found in a registry: {fault}", remedy)
+        else:
+            yield Check("base image", True, f"{tag} ({setting}) is in its registry, the next build pulls it")
 
 
 def _server(work: Workspace) -> Server | None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from tasks.core.activation import Follower
 from tasks.core.disk import DiskNeed, disk_remedy, shortages
 from tasks.core.errors import (
+    ConnectionFailed,
     DeployError,
     HostNotReady,
     IdentityChanged,
@@ -49,6 +50,24 @@ def read_facts(host: Host, work: Workspace) -> HostFacts:
     return parse_facts(answer.lines)
 
 
+def require_all(hosts: Sequence[tuple[Host, Workspace]]) -> None:
+    """Refuse to begin on several hosts while one of them cannot be reached, or gives no facts; name each such host."""
+    failed: list[DeployError] = []
+    for host, work in hosts:
+        try:
+            read_facts(host, work)
+        except DeployError as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise ConnectionFailed(
+            f"{len(failed)} of {len(hosts)} hosts cannot be worked with",
+            detail="\n".join(map(str, failed)),
+            remedy="mend them, or leave them out of -H",
+        )
+
+
 def detect_os(host: Host, work: Workspace) -> Outcome:
     """Say which operating system a host runs, and its package manager.
 
@@ -79,7 +98,7 @@ def require_engine(host: Host, work: Workspace, facts: HostFacts, *, coming: Col
 def require_readable(host: Host, facts: HostFacts) -> None:
     """Refuse to take a directory that this user may not read for one with nothing in it."""
     if facts.unreadable:
-        raise HostNotReady(f"{host.name}: {facts.unreadable}", remedy=facts.unreadable_next)
+        raise HostNotReady(f"{host.name}: {facts.unreadable}", remedy=facts.path_next)
 
 
 def require_identity(host: Host, work: Workspace, facts: HostFacts, server: Server | None = None) -> None:

@@ -40,6 +40,14 @@ class ImageStore:
                 raise BuildFailed(f"the base image {tag} cannot be inspected after it was fetched")
         return found
 
+    def lookup_fault(self, tag: str) -> str:
+        """Look an image up in its registry, and give why it was not found; nothing when it is there.
+
+        A mirror or a proxy that only the engine knows may still have it.
+        """
+        answer = self._workstation.run(builders.manifest(self._runtime.name, tag), accept=range(256))
+        return "" if answer.exit_code == 0 else (answer.talk or ("no answer",))[-1]
+
     def _pull(self, tag: str, setting: str) -> None:
         name = self._runtime.name
         answer = self._workstation.run(builders.pull(name, tag), accept=range(256))

@@ -31,6 +31,6 @@ cancel() {
     ;;
   esac
   kill -TERM "$cancel_pid" 2>/dev/null ||
-    refuse 1 "$(id -un 2>/dev/null || id -u) may not end process $cancel_pid of $(value_of "$DEPLOYMENT_PATH/activation" operator)" "the same as root, or as the user who began it"
+    refuse 1 "$(our_name) may not end process $cancel_pid of $(value_of "$DEPLOYMENT_PATH/activation" operator)" "the same as root, or as the user who began it"
   fact cancelled yes
 }

@@ -66,14 +66,10 @@ existing_parent() {
 }
 
 path_facts() {
-  if [ -d "$DEPLOYMENT_PATH" ]; then
-    fact path present
-    path_try=$DEPLOYMENT_PATH
-  else
-    fact path missing
-    path_try=$(existing_parent "$DEPLOYMENT_PATH")
-  fi
-  if [ -w "$path_try" ] && { [ ! -d "$DEPLOYMENT_PATH" ] || is_owner; }; then fact path.writable yes; else fact path.writable no; fi
+  if [ -d "$DEPLOYMENT_PATH" ]; then fact path present; else fact path missing; fi
+  path_fault=$(path_obstacle)
+  [ -z "$path_fault" ] || fact path.obstacle "$path_fault"
+  [ -z "$path_fault" ] && [ -z "$(unreadable)" ] || fact path.next "$(path_next)"
 }
 
 release_facts() {

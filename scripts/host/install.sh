@@ -13,8 +13,8 @@ install_docker() {
   : "${DOCKER_KEY:=}" "${PACKAGE_WAIT:=300}" "${PROGRESS_SECONDS:=4}" "${APT_ROOT:=}"
   : "${ENGINE_LOG:=$APT_ROOT/var/log/dockerd.log}"
   [ -z "$PACKAGES" ] || install_is_served
-  [ "$OUR_UID" = 0 ] || refuse 1 "installing Docker needs root, and $(id -un) may not sudo without a password" \
-    "log in as root, or allow it: echo '$(id -un) ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/$(id -un)"
+  [ "$OUR_UID" = 0 ] || refuse 1 "installing Docker needs root, and $(our_name) may not sudo without a password" \
+    "log in as root, or allow it: $(allow_sudo)"
   deployment_path_make
   install_log
   # dpkg's scripts and dockerd make what others read; a login over SSH may lack the places of programs for root.
@@ -29,7 +29,7 @@ install_docker() {
 
 # engine_group: a package that was cut off may have made none, and then docker.socket does not start.
 engine_group() {
-  ! grep -q '^docker:' "$APT_ROOT/etc/group" || return 0
+  ! has_docker_group || return 0
   groupadd --system docker 2>/dev/null || addgroup -S docker || refuse 1 "the group docker is missing and cannot be made" "groupadd --system docker, on the host"
   say 'made the group docker, which was missing'
 }
@@ -61,6 +61,8 @@ install_log() {
 install_group() {
   case " $(id -nG "$DOCKER_USER") " in *' docker '*) return 0 ;; esac
   usermod -aG docker "$DOCKER_USER" || refuse 1 "usermod -aG docker $DOCKER_USER failed"
+  # Only this command has made it so far, for the lock: as root's, it would keep the user out who is to deploy.
+  [ -e "$DEPLOYMENT_PATH/releases" ] || [ "$(path_owner)" != root ] || chown -R "$DOCKER_USER:" "$DEPLOYMENT_PATH"
   fact group "$DOCKER_USER"
 }
 
@@ -136,7 +138,7 @@ install_facts() {
   # Debian has the command in a package of its own, which the engine's only recommends.
   command -v docker >/dev/null 2>&1 || [ -x "${OS_ROOT:-}/snap/bin/docker" ] || install_daemon=no
   fact docker.installed "$install_daemon"
-  case " $(id -nG "${SUDO_USER:-$(id -un)}" 2>/dev/null) " in
+  case " $(id -nG "${SUDO_USER:-$(our_name)}" 2>/dev/null) " in
   *' docker '*) fact docker.group yes ;;
   *) fact docker.group no ;;
   esac

@@ -17,37 +17,54 @@ deployment_path_make() {
     (umask 022 && mkdir -p "${DEPLOYMENT_PATH%/*}/") 2>/dev/null && mkdir -m 0750 "$DEPLOYMENT_PATH" 2>/dev/null || [ -d "$DEPLOYMENT_PATH" ] || {
       privilege_require
       require_readable
-      refuse 1 "cannot make $DEPLOYMENT_PATH as $(id -un 2>/dev/null || id -u)" \
-        "sudo install -d -m 0750 -o $(id -u) -g $(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
+      refuse 1 "$(path_obstacle)" "$(path_next)"
     }
   fi
-  [ -w "$DEPLOYMENT_PATH" ] || owner_refuse "$DEPLOYMENT_PATH"
-  is_owner || owner_refuse "$DEPLOYMENT_PATH" "own what is written there: the others could not go on with it"
   owner_check
 }
 
-# owner_check: what is in the way of this user: root was killed over it, or somebody has made it by hand. An empty directory goes,
-# the next step makes it again. The lock stays, whoever has made it: it may be held.
+# owner_check: nothing is in the way of this user. What root was killed over, or somebody has made by hand, is; but an empty directory
+# goes, and the next step makes it again.
 owner_check() {
+  owner_found=$(path_obstacle remove)
+  [ -z "$owner_found" ] || {
+    privilege_require
+    refuse 1 "$owner_found" "$(path_next)"
+  }
+}
+
+# path_obstacle [remove]: the first thing in DEPLOYMENT_PATH that keeps this user from writing there, and why; nothing where all is well.
+# Empty directories are none; `remove` takes them away. The lock stays, whoever has made it: it may be held.
+path_obstacle() {
   [ "$OUR_UID" != 0 ] || return 0
-  for owner_path in lock releases slots slots/blue slots/green cache cache/assets backups logs; do
-    owner_path=$DEPLOYMENT_PATH/$owner_path
-    [ ! -e "$owner_path" ] || [ -w "$owner_path" ] || rmdir "$owner_path" 2>/dev/null || owner_refuse "$owner_path"
+  if [ ! -d "$DEPLOYMENT_PATH" ]; then
+    [ -w "$(existing_parent "$DEPLOYMENT_PATH")" ] || printf 'cannot make %s as %s\n' "$DEPLOYMENT_PATH" "$(our_name)"
+    return 0
+  fi
+  for obstacle in '' /lock /releases /slots /slots/blue /slots/green /cache /cache/assets /backups /logs; do
+    obstacle=$DEPLOYMENT_PATH$obstacle obstacle_what='write there'
+    if [ "$obstacle" = "$DEPLOYMENT_PATH" ] && [ -w "$obstacle" ]; then
+      ! is_owner || continue
+      obstacle_what='own what is written there: the others could not go on with it'
+    elif [ ! -e "$obstacle" ] || [ -w "$obstacle" ] || is_empty "$obstacle" "${1:-}"; then
+      continue
+    fi
+    printf '%s belongs to %s, and %s may not %s\n' "$obstacle" "$(stat -L -c %U "$obstacle")" "$(our_name)" "$obstacle_what"
+    return 0
   done
 }
 
-# owner_refuse PATH [WHAT]: who this user is, may not.
-owner_refuse() {
-  privilege_require
-  refuse 1 "$1 belongs to $(stat -L -c %U "$1"), and $(id -un 2>/dev/null || id -u) may not ${2:-write there}" \
-    "sudo chown -R $(id -u):$(id -g) $DEPLOYMENT_PATH   (on the host), or allow this user sudo without a password"
+# is_empty PATH [remove]: a directory below ours with nothing in it.
+is_empty() {
+  [ "$1" != "$DEPLOYMENT_PATH" ] && [ -r "$1" ] && [ -d "$1" ] && [ -z "$(ls -A "$1")" ] || return 1
+  [ "${2:-}" != remove ] || rmdir "$1" 2>/dev/null
 }
 
 # lock_take: opens descriptor 9 and holds the lock, or ends with exit code 4.
 # A reader that asks whether the lock is free holds it, shared, for an instant: hence more than one try.
 lock_take() {
   [ -e "$DEPLOYMENT_PATH/lock" ] || lock_make
-  [ -w "$DEPLOYMENT_PATH/lock" ] || owner_refuse "$DEPLOYMENT_PATH/lock"
+  [ -w "$DEPLOYMENT_PATH/lock" ] || owner_check
   exec 9>>"$DEPLOYMENT_PATH/lock"
   lock_try=1
   until flock -n 9; do

@@ -45,17 +45,20 @@ logs_last() { if [ "$LOGS_LINES" = all ]; then cat; else tail -n "$LOGS_LINES"; 
 
 # logs_newest TASK: sets LOGS_NEWEST.
 logs_newest() {
-  [ ! -d "$LOG_PATH" ] || [ -r "$LOG_PATH" ] || refuse 1 "$LOG_PATH may not be read by $(id -un 2>/dev/null || id -u)" "the same with sudo"
+  [ ! -d "$LOG_PATH" ] || [ -r "$LOG_PATH" ] || refuse 1 "$LOG_PATH may not be read by $(our_name)" "the same with sudo"
   # shellcheck disable=SC2012 # our own names
   LOGS_NEWEST=$(ls -t "$LOG_PATH"/*Z-"$1"-*.log "$DEPLOYMENT_PATH"/logs/*Z-"$1"-*.log 2>/dev/null | head -n 1)
-  [ -n "$LOGS_NEWEST" ] || refuse 1 "there is no log of $1 in $LOG_PATH or $DEPLOYMENT_PATH/logs" "$(logs_there)"
+  [ -n "$LOGS_NEWEST" ] || {
+    logs_next=$(logs_there)
+    refuse 1 "there is no log of $1 in $LOG_PATH or $DEPLOYMENT_PATH/logs" "${logs_next:-$(next_deployment)}"
+  }
 }
 
-# logs_there: the tasks that have left one.
+# logs_there: the command that shows those of tasks, with the tasks that have left one; nothing when none has.
 logs_there() {
   # shellcheck disable=SC2012
   there=$(ls "$LOG_PATH" "$DEPLOYMENT_PATH/logs" 2>/dev/null | sed -n 's/^[0-9]*T[0-9]*Z-\([a-z-]*[a-z]\)-.*\.log$/\1/p' | sort -u | tr '\n' ' ')
-  if [ -n "$there" ]; then printf 'fab -H HOST logs --service TASK, one of: %s\n' "${there% }"; else next_deployment; fi
+  [ -z "$there" ] || printf 'fab -H HOST logs --service TASK, one of: %s\n' "${there% }"
 }
 
 # logs_containers: sets LOGS_CONTAINERS: ID SLOT/SERVICE, or SERVICE of the platform, of all there are, a line each. Ends with exit
@@ -67,7 +70,7 @@ logs_containers() {
     containers_of green '{{.ID}} {{.Label "slot"}}/{{.Label "service"}}' || exit 1
     containers_of platform '{{.ID}} {{.Label "service"}}'
   ) || engine_refuse
-  [ -n "$LOGS_CONTAINERS" ] || refuse 1 "no container of $APP_NAME is here: nothing is deployed" "$(next_deployment)"
+  [ -n "$LOGS_CONTAINERS" ] || refuse 1 "no container of $APP_NAME is here: nothing runs" "$(next_deployment && logs_there)"
 }
 
 # logs_choose all|SERVICE: sets LOGS_CHOSEN, the lines of LOGS_CONTAINERS that are asked for.

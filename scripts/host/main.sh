@@ -24,7 +24,7 @@ main() {
   by-hand-*) TASK=$command ;;
   esac
   # an activation's lines have a stamp, and it has none yet
-  [ "$command" = activation ] || detail "$command in $DEPLOYMENT_PATH, logs in ${LOG_PATH:-no place}, as $(id -un 2>/dev/null || id -u) for $OPERATOR"
+  [ "$command" = activation ] || detail "$command in $DEPLOYMENT_PATH, logs in ${LOG_PATH:-no place}, as $(our_name) for $OPERATOR"
   case $command in
   facts) facts ;;
   hold) hold "${1:-}" ;;

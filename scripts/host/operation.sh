@@ -18,7 +18,7 @@ log_open() {
   log_directory=$LOG_PATH
   if ! { [ -d "$log_directory" ] || ensure_directory "$log_directory" 0750; } 2>/dev/null || [ ! -w "$log_directory" ]; then
     log_directory=$DEPLOYMENT_PATH/logs
-    say "$LOG_PATH cannot be written by $(id -un 2>/dev/null || id -u): logs are in $log_directory"
+    say "$LOG_PATH cannot be written by $(our_name): logs are in $log_directory"
     ensure_directory "$log_directory" 0750
   fi
   log_release=${LOG_RELEASE:-}

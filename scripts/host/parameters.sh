@@ -34,5 +34,5 @@ parameters_complete() {
 }
 
 parameters_operator() {
-  printf '%s@%s\n' "${SUDO_USER:-$(id -un 2>/dev/null || id -u)}" "$(uname -n)"
+  printf '%s@%s\n' "${SUDO_USER:-$(our_name)}" "$(uname -n)"
 }

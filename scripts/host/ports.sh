@@ -1,11 +1,11 @@
-# Who listens on a port: nobody, our edge, or a stranger (a process, or another container).
+# Who listens on a port: nobody, our edge, or a stranger (a process, another container, or another application of this tool).
 #
 # Parameters: APP_NAME, HTTP_PORT, HTTPS_PORT, ENABLE_HTTPS.
-# Output:     facts port=NUMBER free|own|taken [WHO].
+# Output:     facts port=NUMBER free|own|taken [WHO]|unknown: somebody has it, and who may not be seen by this user.
 # Exit codes: ports_check returns 1, with `blame` (failure.sh).
 
 port_facts() {
-  ports_published || PUBLISHED=
+  ports_published || { ! command -v docker >/dev/null 2>&1 || PUBLISHED=unknown; }
   for port_number in $(ports_wanted); do fact port "$port_number $(port_state "$port_number")"; done
 }
 
@@ -23,17 +23,27 @@ ports_check() {
     port_found=$(port_state "$port_number")
     case $port_found in free | own) continue ;; esac
     port_found=${port_found#taken}
-    blame edge "port $port_number is taken by${port_found:- another process}" \
-      "stop what listens on port $port_number, or set HTTP_PORT or HTTPS_PORT to a free one, then fab -H HOST deploy"
+    blame edge "port $port_number is taken by${port_found:- another process}" "$(port_next "$port_number" "$port_found")"
     return
   done
 }
 
-# port_state PORT: free, own, or taken [WHO]. A container's port first: with the userland proxy off, no process listens.
+# port_next PORT WHO: an application of ours is not to be stopped for another one.
+port_next() {
+  port_setting=HTTP_PORT
+  [ "$1" = "$HTTP_PORT" ] || port_setting=HTTPS_PORT
+  case $2 in
+  ' the application '*) printf 'set %s to a free port for this one, then fab -H HOST deploy\n' "$port_setting" ;;
+  *) printf 'stop what listens on port %s, or set %s to a free one, then fab -H HOST deploy\n' "$1" "$port_setting" ;;
+  esac
+}
+
+# port_state PORT: free, own, taken [WHO] or unknown. A container's port first: with the userland proxy off, no process listens.
 port_state() {
   port_line=$(printf '%s\n' "$PUBLISHED" | grep -e ":$1->" | head -n 1)
   case $port_line in
   "$APP_NAME/edge "*) echo own ;;
+  ?*/edge\ *) printf 'taken the application %s\n' "${port_line%%/*}" ;;
   ?*)
     port_line=${port_line#* }
     printf 'taken container %s\n' "${port_line%% *}"
@@ -44,7 +54,10 @@ port_state() {
       echo free
     else
       port_who=$(port_process "$port_inode")
-      printf 'taken%s\n' "${port_who:+ $port_who}"
+      case $PUBLISHED/$port_who in
+      unknown/ | unknown/docker-proxy*) echo unknown ;; # a container's, perhaps our own edge's
+      *) printf 'taken%s\n' "${port_who:+ $port_who}" ;;
+      esac
     fi
     ;;
   esac

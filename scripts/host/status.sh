@@ -29,9 +29,11 @@ status_releases() {
   done
 }
 
-# next_deployment: the command that makes something serve here.
+# next_deployment: the command that makes something serve here. Without an identity the data is gone too (`down --volumes`), and
+# nothing is to be brought back.
 next_deployment() {
-  next_release=$(served_last)
+  next_release=
+  [ ! -f "$DEPLOYMENT_PATH/identity" ] || next_release=$(served_last)
   if [ -n "$next_release" ]; then next_task=up; else next_task=deploy; fi
   printf 'fab -H HOST %s   (on a workstation)\n' "$next_task"
   [ -z "$next_release" ] ||

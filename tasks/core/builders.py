@@ -85,6 +85,11 @@ def server(name: str, tag: str) -> Argv:
     )
 
 
+def manifest(name: str, tag: str) -> Argv:
+    """Ask the registry whether it has an image; nothing is fetched."""
+    return (name, "manifest", "inspect", tag)
+
+
 def pull(name: str, tag: str) -> Argv:
     """Fetch a base image that is not in the local store."""
     return (name, "pull", tag)

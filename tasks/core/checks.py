@@ -32,16 +32,19 @@ _CLOCK_SECONDS = 60
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `doctor`: what was looked at, what was found, and what to do when that is not enough."""
+    """One line of `doctor`: what was looked at, what was found, and what to do when that is not enough.
+
+    `passed` is None where it cannot be known: nothing is wrong that we see, and nothing is promised.
+    """
 
     name: str
-    passed: bool
+    passed: bool | None
     found: str
     remedy: str = ""
 
     def __str__(self) -> str:
         """Write the line."""
-        mark = "ok  " if self.passed else "FAIL"
+        mark = {True: "ok  ", False: "FAIL", None: "?   "}[self.passed]
         return f"{mark} {self.name:<18} {self.found}" + ("" if self.passed else f"\n       do: {self.remedy}")
 
 
@@ -57,7 +60,7 @@ def host_checks(
     yield _tools(facts)
     yield from _engine(facts, settings, target)
     yield from _disks(facts, target)
-    yield from _ports(facts)
+    yield from _ports(facts, settings)
     yield _path(facts, settings)
     yield _clock(facts, time.time() if now is None else now)
     yield _lock(facts)
@@ -100,7 +103,10 @@ def _engine(facts: HostFacts, settings: Settings, target: str) -> Iterator[Check
     needed = needed_installation(facts, settings)
     engine, required = facts.engine, (settings.min_docker_version, settings.min_compose_version)
     found = f"{engine.version}, {engine.store or 'store unknown'} (required {required[0]})"
-    yield _part("docker", unfit_engine(facts, settings, target), found, needed, target)
+    if facts.privilege == "none" and facts.engine.is_installed:  # one fault, one remedy: the right
+        yield Check("docker", None, f"{facts.user} may not ask it", "as for the privilege")
+    else:
+        yield _part("docker", unfit_engine(facts, settings, target), found, needed, target)
     found = f"{engine.compose} (required {required[1]})"
     yield _part("compose", unfit_compose(facts, settings, target), found, needed, target)
 
@@ -130,21 +136,20 @@ def _disks(facts: HostFacts, target: str) -> Iterator[Check]:
         yield Check("disk", enough, found, f"{size(room)} and {inodes} inodes there: {disk_remedy(facts, target)}")
 
 
-def _ports(facts: HostFacts) -> Iterator[Check]:
+def _ports(facts: HostFacts, settings: Settings) -> Iterator[Check]:
     for port in facts.ports:
-        yield _line(f"port {port.number}", taken_port(port), "ours" if port.state == "own" else port.state)
+        name = f"port {port.number}"
+        if port.state == "unknown":
+            yield Check(name, None, f"in use; by whom, {facts.user} may not see", "as for docker")
+        else:
+            yield _line(name, taken_port(port, settings), "ours" if port.state == "own" else port.state)
 
 
 def _path(facts: HostFacts, settings: Settings) -> Check:
-    if facts.unreadable:
-        return Check("deployment path", False, facts.unreadable, facts.unreadable_next)
-    place, writable = settings.deployment_path, facts.is_path_writable
-    found = (
-        f"{place} is {'present' if facts.is_path_there else 'missing'}, {'writable' if writable else 'not writable'}"
-    )
-    way = f"chown -R {facts.user}:" if facts.is_path_there else f"install -d -m 0750 -o {facts.user}"
-    remedy = f"on the host, as root: {way} {place}"
-    return Check("deployment path", writable, found, remedy)
+    if fault := facts.unreadable or facts.path_obstacle:
+        return Check("deployment path", False, fault, facts.path_next)
+    there = "present" if facts.is_path_there else "missing, and can be made"
+    return Check("deployment path", True, f"{settings.deployment_path} is {there}")
 
 
 def _clock(facts: HostFacts, now: float) -> Check:

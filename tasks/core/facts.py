@@ -76,7 +76,7 @@ class Disk:
 
 @dataclass(frozen=True)
 class Port:
-    """A port the edge needs: `free`, `own` (our edge has it) or `taken` by `holder`."""
+    """A port the edge needs: `free`, `own` (our edge has it), `taken` by `holder`, or `unknown` to this user."""
 
     number: int
     state: str
@@ -114,7 +114,9 @@ class HostFacts:
     `served_slot` is blue, green or none; `lock` is free, unknown, or held and by whom; `identity` and `active_facts`
     are the host's files as they stand; `database_fault` is why the database is not the host's, with what to do next;
     `data` is what the data volume says of itself (scripts/host/data.sh); `stacks` are other directories that containers
-    of this application were deployed from; `unreadable` is who may not read what is deployed, and who may.
+    of this application were deployed from; `unreadable` is who may not read what is deployed, and who may;
+    `path_obstacle` is what keeps this user from writing there, and `path_next` the way around either;
+    `privilege_next` is how this user gets the right to deploy.
     """
 
     user: str
@@ -126,7 +128,6 @@ class HostFacts:
     os_fallback: tuple[str, ...]
     engine: HostEngine
     is_path_there: bool
-    is_path_writable: bool
     served_slot: str
     active_name: str
     previous: str
@@ -148,7 +149,9 @@ class HostFacts:
     data: Mapping[str, str] = field(default_factory=dict)
     stacks: tuple[str, ...] = ()
     unreadable: str = ""
-    unreadable_next: str = ""
+    path_obstacle: str = ""
+    path_next: str = ""
+    privilege_next: str = ""
 
     @property
     def active(self) -> HostRelease | None:
@@ -216,7 +219,6 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         os_fallback=facts.each("os_fallback"),
         engine=_engine(facts),
         is_path_there=facts.last("path") == "present",
-        is_path_writable=facts.last("path.writable") == "yes",
         served_slot=facts.last("link") or "none",
         active_name=facts.last("active.release"),
         previous=facts.last("active.previous"),
@@ -238,7 +240,9 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         data=facts.under("data."),
         stacks=facts.each("stack"),
         unreadable=facts.last("path.unreadable"),
-        unreadable_next=facts.last("path.next"),
+        path_obstacle=facts.last("path.obstacle"),
+        path_next=facts.last("path.next"),
+        privilege_next=facts.last("privilege.next"),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tasks.core.facts import HostFacts
 from tasks.core.os_release import OperatingSystem, detect
 from tasks.core.packages import DISTRIBUTIONS, Distribution, release_of, with_candidates
-from tasks.core.requirements import UnmetRequirement, allow_sudo, is_older, unsupported_system
+from tasks.core.requirements import UnmetRequirement, is_older, unsupported_system
 from tasks.core.settings import Settings
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
@@ -112,11 +112,10 @@ def needed_installation(facts: HostFacts, settings: Settings) -> Installation | 
 
 
 def _not_allowed(facts: HostFacts) -> UnmetRequirement:
-    user = facts.user
     return UnmetRequirement(
         f"Docker or Compose is {'only half installed' if facts.engine.unfinished else 'missing'}, "
-        f"and {user} may not install it: neither root nor allowed `sudo -n`",
-        f"allow it: {allow_sudo(user)}, or have an administrator install Docker",
+        f"and {facts.user} may not install it: neither root nor allowed `sudo -n`",
+        f"allow it: {facts.privilege_next}",
         unsupported=False,
     )
 

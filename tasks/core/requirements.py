@@ -55,7 +55,7 @@ def missing_requirements(
     checks = (
         None if "engine" in coming else unfit_engine(facts, settings, target),
         None if "compose" in coming else unfit_compose(facts, settings, target),
-        *(taken_port(port) for port in facts.ports),
+        *(taken_port(port, settings) for port in facts.ports),
     )
     return tuple(fault for fault in checks if fault)
 
@@ -68,19 +68,13 @@ def unsupported_system(facts: HostFacts) -> UnmetRequirement | None:
     return UnmetRequirement(f"its operating system is not supported: {name}", f"use one of: {', '.join(SUPPORTED)}")
 
 
-def allow_sudo(user: str) -> str:
-    """Write the command that lets a user do everything without a password."""
-    return f"echo '{user} ALL=(ALL) NOPASSWD: ALL' | sudo tee /etc/sudoers.d/{user}  (without requiretty)"
-
-
 def lacking_privilege(facts: HostFacts) -> UnmetRequirement | None:
     """Refuse a user who may neither become root nor use Docker."""
     if facts.privilege != "none":
         return None
-    user = facts.user
     return UnmetRequirement(
-        f"{user} is neither root, nor allowed `sudo -n`, nor in the group docker",
-        f"allow it: {allow_sudo(user)}, or usermod -aG docker {user} and a DEPLOYMENT_PATH that {user} may write",
+        f"{facts.user} is neither root, nor allowed `sudo -n`, nor in the group docker",
+        f"allow it: {facts.privilege_next}",
         unsupported=False,
     )
 
@@ -90,6 +84,10 @@ def unfit_engine(facts: HostFacts, settings: Settings, target: str = "HOST") -> 
     found = facts.engine.version
     if not found:
         why = facts.engine.error or "docker is not installed"
+        if "permission denied" in why:
+            return UnmetRequirement(
+                f"{facts.user} may not speak to Docker: {why}", f"allow it: {facts.privilege_next}", unsupported=False
+            )
         return UnmetRequirement(
             f"no Docker engine answers: {why}",
             "start Docker on the host: systemctl start docker, or as its log says: journalctl -u docker"
@@ -119,12 +117,16 @@ def unfit_compose(facts: HostFacts, settings: Settings, target: str = "HOST") ->
     return None
 
 
-def taken_port(port: Port) -> UnmetRequirement | None:
-    """Refuse a port that somebody else listens on."""
+def taken_port(port: Port, settings: Settings) -> UnmetRequirement | None:
+    """Refuse a port that somebody else listens on; another application of ours is not to be stopped for this one."""
     if port.state != "taken":
         return None
+    setting = "HTTP_PORT" if port.number == settings.http_port else "HTTPS_PORT"
+    is_ours = port.holder.startswith("the application ")
     return UnmetRequirement(
         f"port {port.number} is taken by {port.holder or 'another process'}",
-        f"stop what listens on port {port.number}, or set HTTP_PORT or HTTPS_PORT to a free one",
+        f"set {setting} to a free port for this one"
+        if is_ours
+        else f"stop what listens on port {port.number}, or set {setting} to a free one",
         unsupported=False,
     )

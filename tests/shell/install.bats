@@ -228,6 +228,22 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
   [ ! -e "$FAKE_PATH" ]
 }
 
+@test "who joins the group docker gets a directory that only this command has made, and none that somebody deploys to" {
+  # Turned red by: no chown in install_group; one that does not look for releases.
+  [ "$(id -u)" = 0 ] || skip "needs root to give files away"
+  for shell in $SHELLS; do
+    bare
+    run installing "$shell" 'DOCKER_USER=nobody; usermod() { :; }'
+    [ "$status" = 0 ]
+    [ "$(stat -c %U "$FAKE_PATH")" = nobody ]
+    bare
+    mkdir -p "$FAKE_PATH/releases"
+    run installing "$shell" 'DOCKER_USER=nobody; usermod() { :; }'
+    [ "$status" = 0 ]
+    [ "$(stat -c %U "$FAKE_PATH")" = root ]
+  done
+}
+
 @test "Docker's own repository: with the one expected key only, and nothing is left of it otherwise" {
   for shell in $SHELLS; do
     bare

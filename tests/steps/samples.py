@@ -72,7 +72,7 @@ class HostState:
             "clock": "", "docker.version": "26.1.5", "docker.error": "", "docker.root": "/var/lib/docker",
             "docker.store": "overlay2", "docker.rootless": "no",
             "docker.installed": "yes", "docker.group": "no", "compose.version": "2.40.3", "path": "missing",
-            "path.writable": "yes", "link": "none", "lock": "free",
+            "link": "none", "lock": "free",
         } | dict(self.values)  # fmt: skip
         disks = (
             ()

@@ -238,7 +238,8 @@ def test_an_unfit_host_is_refused_before_a_build(world: World, changes: dict[str
 
 @pytest.mark.parametrize(
     ("state", "what"),
-    [(HostState().but(privilege="none", docker_version="", docker_error="permission denied"), "NOPASSWD"),
+    [(HostState().but(privilege="none", docker_version="", docker_error="permission denied", privilege_next="ask ann"),
+      "allow it: ask ann"),
      (HostState().having("port=80 taken nginx pid 12"), "port 80 is taken by nginx pid 12")],
 )  # fmt: skip
 def test_a_host_that_is_not_ready_is_refused_before_a_build(world: World, state: HostState, what: str) -> None:

@@ -94,7 +94,7 @@ def test_a_host_where_it_cannot_be_is_refused_unchanged(world: World, state: Hos
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        (BARE.but(privilege="none"), "NOPASSWD"),
+        (BARE.but(privilege="none", privilege_next="ask ann"), "allow it: ask ann"),
         (BARE.having("port=80 taken nginx pid 12"), "port 80 is taken by nginx"),
     ],
 )

@@ -9,11 +9,11 @@ from tasks.core.errors import ConnectionFailed, NothingDeployed, RuntimeMissing,
 from tasks.core.os_release import SUPPORTED
 from tasks.core.protocols import Answer
 from tasks.doctor import doctor
-from tasks.hosts import detect_os
+from tasks.hosts import detect_os, require_all
 from tasks.logs import logs
 from tasks.runtime import detect_runtime
 from tests.steps.conftest import World, told
-from tests.steps.fakes import Call
+from tests.steps.fakes import Call, FakeHost
 from tests.steps.samples import HostState
 
 
@@ -43,6 +43,25 @@ def test_an_unsupported_system_lists_every_supported_one(world: World, text: tup
     assert all(name in str(caught.value) for name in SUPPORTED)
     assert "Amazon Linux" in str(caught.value)
     assert world.host.transcript == ["facts"]
+
+
+# --- several hosts ---
+
+
+def test_a_host_that_cannot_be_worked_with_is_found_before_any_is_changed(world: World) -> None:
+    """Turned red by: require_all that stops at the first, or that asks none."""
+
+    def refused(_call: Call) -> Answer:
+        raise ConnectionFailed("cannot connect to web2")
+
+    good, bad = FakeHost({"facts": [told(HostState())]}), FakeHost({"facts": [refused]}, name="web2")
+    require_all([(good, world.work), (good, world.work)])
+    with pytest.raises(ConnectionFailed, match=r"^cannot connect to web2$"):
+        require_all([(bad, world.work), (good, world.work)])
+    assert good.transcript == ["facts", "facts", "facts"]
+    with pytest.raises(ConnectionFailed, match="2 of 3 hosts cannot be worked with") as caught:
+        require_all([(bad, world.work), (good, world.work), (bad, world.work)])
+    assert caught.value.detail == "cannot connect to web2\ncannot connect to web2"
 
 
 # --- doctor ---
@@ -101,15 +120,30 @@ def test_a_host_that_cannot_be_reached_comes_after_what_is_wrong_here(world: Wor
     assert [line.split()[1] for line in world.console.said] == ["application", "container", "base"]
 
 
-def test_base_images_that_are_not_here_are_named_with_their_setting_and_not_pulled(world: World) -> None:
+@pytest.mark.parametrize("is_in_registry", [True, False])
+def test_a_base_image_that_is_not_here_is_looked_up_and_not_pulled(world: World, is_in_registry: bool) -> None:
+    """What a registry does not show is not called ready, nor wrong: the engine may know a mirror.
+
+    Turned red by: no lookup_fault in _base_images (tasks/doctor.py).
+    """
     world.answers(facts=told(HostState().but(clock=now())))
     del world.docker.images["nginx:alpine"]
+    world.docker.failing = {"manifest": Answer(0, ("{}",)) if is_in_registry else Answer(1, (), ("no such host",))}
     outcome = doctor(world.host, world.work)
-    (line,) = [line for line in world.console.said if "base images" in line]
-    assert line.startswith("ok  ")
-    assert line.endswith("the next build pulls: nginx:alpine (NGINX_IMAGE)")
-    assert outcome.exit_code == 0
+    here, looked_up = [line for line in world.console.said if "base image" in line]
+    assert here.startswith("ok  ")
+    assert "nginx" not in here
+    assert ("docker", "manifest", "inspect", "nginx:alpine") in world.docker.transcript
     assert "pull" not in world.docker.verbs
+    assert outcome.exit_code == 0
+    if is_in_registry:
+        assert looked_up.endswith("nginx:alpine (NGINX_IMAGE) is in its registry, the next build pulls it")
+        assert outcome.summary == "web1: ready to deploy"
+    else:
+        assert looked_up.startswith("?   ")
+        assert "nginx:alpine (NGINX_IMAGE) is not here, nor found in a registry: no such host\n" in looked_up
+        assert "do: docker pull nginx:alpine" in looked_up
+        assert outcome.summary == "web1: ready to deploy, as far as can be seen; not known: base image"
 
 
 # --- logs ---

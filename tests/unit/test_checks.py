@@ -20,7 +20,7 @@ def checked(place: Path, state: HostState) -> dict[str, Check]:
 
 
 def failing(place: Path, state: HostState) -> list[Check]:
-    return [check for check in checked(place, state).values() if not check.passed]
+    return [check for check in checked(place, state).values() if check.passed is False]
 
 
 def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
@@ -33,25 +33,29 @@ def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "name", "found", "remedy"),
     [
-        ({"privilege": "none"}, "privilege", "deployer is neither root", "sudoers.d/deployer"),
+        ({"privilege": "none", "privilege.next": "log in as dock"}, "privilege", "deployer is neither root",
+         "allow it: log in as dock"),
         ({"tools.missing": "flock timeout"}, "tools", "flock timeout", "install: flock timeout"),
-        ({"privilege": "docker", "docker.version": "", "docker.installed": "no"}, "docker", "not installed", "sudoers"),
-        (
-            {"privilege": "docker", "docker.version": "", "docker.error": "no daemon"},
-            "docker",
-            "no daemon",
-            "systemctl",
-        ),
+        ({"privilege": "docker", "docker.version": "", "docker.installed": "no", "privilege.next": "ask ann"}, "docker",
+         "not installed", "allow it: ask ann"),
+        ({"privilege": "docker", "docker.version": "", "docker.error": "no daemon"}, "docker", "no daemon",
+         "systemctl"),
+        ({"privilege": "docker", "docker.version": "", "docker.error": "permission denied",
+          "privilege.next": "ask ann"}, "docker", "deployer may not speak to Docker: permission denied",
+         "allow it: ask ann"),
         ({"docker.version": "19.03.1"}, "docker", "Docker 19.03.1 found, 20.10.10 required", "upgrade Docker"),
         ({"docker.rootless": "yes"}, "docker", "rootless", "system-wide"),
         ({"compose.version": "", "compose.v1": "1.29.2"}, "compose", "1.29.2 found, 2.20.0 required", "plugin"),
         ({"compose.version": "2.19.9"}, "compose", "2.19.9 found, 2.20.0 required", "upgrade the Compose plugin"),
-        ({"path.writable": "no"}, "deployment path", "not writable", "install -d -m 0750 -o deployer"),
+        ({"path.obstacle": "/x/lock belongs to root", "path.next": "sudo chown x"}, "deployment path",
+         "/x/lock belongs to root", "sudo chown x"),
+        ({"path.unreadable": "dock may not read /x", "path.next": "log in as ann"}, "deployment path",
+         "dock may not read /x", "log in as ann"),
         ({"clock": str(int(NOW) - 3600)}, "clock", "3600 s", "set-ntp"),
         ({"lock": "held anna@laptop deploy since 12:00"}, "lock", "anna@laptop", "wait"),
         ({"journal.phase": "slot-up"}, "activation", "cut off at slot-up", "the next deploy or up"),
     ],
-)
+)  # fmt: skip
 def test_a_line_that_fails(tmp_path: Path, changes: Mapping[str, str], name: str, found: str, remedy: str) -> None:
     state = HostState(values=changes)
     (check,) = failing(tmp_path, state)
@@ -60,6 +64,29 @@ def test_a_line_that_fails(tmp_path: Path, changes: Mapping[str, str], name: str
     assert remedy in check.remedy
     assert str(check).startswith("FAIL")
     assert f"do: {check.remedy}" in str(check)
+
+
+def test_what_a_user_without_a_right_cannot_see_is_not_called_wrong(tmp_path: Path) -> None:
+    """One fault, one remedy: Docker is not to be started, and a port that our own edge may hold is no stranger's.
+
+    Turned red by: no Check with `passed` None in _engine or _ports; `unknown` taken for `taken`.
+    """
+    state = HostState().but(
+        privilege="none", docker_version="", docker_error="permission denied", privilege_next="log in as dock"
+    )
+    found = checked(tmp_path, state.having("port=80 unknown"))
+    assert {name: check.passed for name, check in found.items() if not check.passed} == {
+        "privilege": False, "docker": None, "port 80": None,
+    }  # fmt: skip
+    assert not any("systemctl start" in str(check) for check in found.values())
+    assert str(found["port 80"]).startswith("?    port 80            in use; by whom, deployer may not see")
+
+
+def test_another_application_of_ours_is_not_to_be_stopped_for_this_one(tmp_path: Path) -> None:
+    """Turned red by: taken_port without is_ours."""
+    check = checked(tmp_path, HostState().having("port=80 taken the application guestbook"))["port 80"]
+    assert check.found == "port 80 is taken by the application guestbook"
+    assert check.remedy == "set HTTP_PORT to a free port for this one"
 
 
 def test_an_unsupported_system_lists_the_supported(tmp_path: Path) -> None:

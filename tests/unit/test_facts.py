@@ -30,8 +30,8 @@ def test_a_host_that_says_nothing_has_nothing() -> None:
     facts = parse_facts(["schema=1"])
     assert (facts.user, facts.clock, facts.missing_tools, facts.lock) == ("", None, (), "free")
     assert (facts.served_slot, facts.active, facts.unfinished) == ("none", None, "")
-    flags = (facts.is_administrator, facts.is_locked, facts.is_path_there, facts.is_path_writable)
-    assert flags == (False, False, False, False)
+    flags = (facts.is_administrator, facts.is_locked, facts.is_path_there)
+    assert flags == (False, False, False)
     assert (facts.engine.version, facts.engine.is_installed, facts.engine.is_user_in_group) == ("", False, False)
 
 
@@ -41,7 +41,6 @@ def test_plain_facts_are_typed() -> None:
     assert facts.engine.is_rootless
     assert facts.engine.is_installed
     assert (facts.engine.version, facts.engine.compose, facts.engine.store) == ("26.1.5", "2.40.3", "overlay2")
-    assert facts.is_path_writable
     assert not facts.is_path_there
 
 

@@ -38,15 +38,18 @@ def test_a_version_that_cannot_be_read_counts_as_older(found: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "what", "remedy"),
     [
-        ({"privilege": "none"}, "deployer is neither root", "NOPASSWD"),
+        ({"privilege": "none", "privilege_next": "log in as dock"}, "deployer is neither root",
+         "allow it: log in as dock"),
         ({"docker_version": "", "docker_installed": "no"}, "docker is not installed", "fab -H HOST install-docker"),
-        ({"docker_version": "", "docker_error": "permission denied"}, "permission denied", "systemctl start docker"),
+        ({"docker_version": "", "docker_error": "no daemon"}, "no daemon", "systemctl start docker"),
+        ({"docker_version": "", "docker_error": "permission denied", "privilege_next": "ask ann"}, "permission denied",
+         "allow it: ask ann"),
         ({"docker_rootless": "yes"}, "rootless", "system-wide"),
         ({"docker_version": "20.10.9"}, "Docker 20.10.9 found, 20.10.10 required", "upgrade Docker"),
         ({"compose_version": ""}, "Docker Compose v2 is not installed, 2.20.0 required", "Compose plugin"),
         ({"compose_version": "2.19.1"}, "Docker Compose 2.19.1 found, 2.20.0 required", "Compose plugin"),
     ],
-)
+)  # fmt: skip
 def test_what_is_missing(tmp_path: Path, changes: dict[str, str], what: str, remedy: str) -> None:
     (fault,) = missing_requirements(HostState().but(**changes).facts(), make_settings(tmp_path))
     assert what in fault.what
