@@ -21,10 +21,11 @@ UBUNTU, SYSTEMD = f"{FIRST}install-ubuntu", f"{FIRST}install-systemd"
 PACKAGES = "dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n'"
 CHANGED = "ls -A /opt /var/log/community-tracker 2>/dev/null; ls /etc/apt/sources.list.d /etc/apt/keyrings; id deployer"
 
-# Holds the lock that apt-get and dpkg take, for some seconds (struct flock of 64-bit Linux); perl is on every Debian.
-HOLD = """perl -MFcntl -e 'open my $f, ">", "/var/lib/dpkg/lock-frontend" or die;
+# Holds the lock that apt-get and dpkg take (struct flock of 64-bit Linux) for some seconds, and says when it has it;
+# perl is on every Debian.
+HOLD = """perl -MFcntl -e '$| = 1; open my $f, ">", "/var/lib/dpkg/lock-frontend" or die;
 my $lock = pack("s s x4 q q l x4", F_WRLCK, 0, 0, 0, 0);
-fcntl($f, F_SETLK, $lock) or die "not locked: $!"; sleep SECONDS'"""
+fcntl($f, F_SETLK, $lock) or die "not locked: $!"; print "held\\n"; sleep SECONDS'"""
 
 # A package with a file that docker.io has too: dpkg unpacks what comes before, then refuses.
 STRANGER = """set -e
@@ -350,7 +351,8 @@ def test_only_what_is_missing_comes_and_another_apt_is_waited_for(bare: LabHost,
     bare.run("apt-get purge -y docker-compose")
     running = bare.run("docker ps -q --no-trunc")
     with bare.start(HOLD.replace("SECONDS", "25")) as holder:
-        time.sleep(1)
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
         start = time.monotonic()
         done = there.fab("install-docker")
         assert time.monotonic() - start > 6

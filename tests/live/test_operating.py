@@ -107,7 +107,7 @@ def test_an_edge_without_the_page_is_refused(deployed: LabHost, checkout: Checko
     edge = deployed.service("edge")
     root = deployed.run(f"docker inspect --format '{{{{.GraphDriver.Data.MergedDir}}}}' {edge}").strip()
     deployed.run(f"cp {root}/etc/nginx/maintenance.conf /root/maintenance.conf && : >{root}/etc/nginx/maintenance.conf")
-    deployed.run(f"docker kill -s HUP {edge} && sleep 2")
+    deployed.run(f"docker kill -s HUP {edge}")
     try:
         for _ in range(20):  # until no worker of before the reload answers
             done = checkout.fab("maintenance", "--on", check=False)
@@ -119,9 +119,7 @@ def test_an_edge_without_the_page_is_refused(deployed: LabHost, checkout: Checko
         assert ask(f"{deployed.url}/")[0] == 200
         assert "already so, maintenance is off" in checkout.fab("maintenance", "--off").stdout
     finally:
-        deployed.run(
-            f"mv /root/maintenance.conf {root}/etc/nginx/maintenance.conf && docker kill -s HUP {edge} && sleep 2"
-        )
+        deployed.run(f"mv /root/maintenance.conf {root}/etc/nginx/maintenance.conf && docker kill -s HUP {edge}")
 
 
 def execute(
