@@ -23,7 +23,7 @@ from invoke.tasks import Task
 from tasks.binding.endings import ending, outcome_json, print_json
 from tasks.binding.internal_errors import report_internal_errors
 from tasks.binding.ssh import SshHost
-from tasks.binding.targets import hosts_after, target_of, typed_hosts
+from tasks.binding.targets import hosts_after, target_of, typed_hosts, typed_options
 from tasks.binding.unknown_words import refuse_unknown_words
 from tasks.binding.whole_line import Step, WholeLine, overrides_of, words_after
 from tasks.console import TerminalConsole
@@ -32,6 +32,7 @@ from tasks.core.errors import DeployError, Interrupted, SettingsError
 from tasks.core.protocols import Command, Console, Host
 from tasks.core.settings import Settings, load_settings
 from tasks.core.workspace import Target, Workspace
+from tasks.hosts import require_all
 from tasks.workstation import LocalPrograms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +115,7 @@ class Session:
         self._root, self._line = root, line
         self._hosts: dict[tuple[str, str, int], SshHost] = {}
         self._done: set[tuple[str, str]] = set()
+        self._is_reaching = False
         self._console = TerminalConsole()
 
     def carry_out(self, step: Step, kinds: Mapping[str, object], context: Context, given: Mapping[str, object]) -> None:
@@ -129,6 +131,7 @@ class Session:
         except DeployError as error:
             is_on_host = isinstance(context, Connection) and not isinstance(error, SettingsError)
             rest = hosts_after(context, typed_hosts()) if is_on_host else []
+            rest = typed_hosts() if self._is_reaching else rest
             raise self._stamped(ending(error, as_json=as_json, not_touched=rest)) from error
         except KeyboardInterrupt:
             name = step.__name__.replace("_", "-")
@@ -155,10 +158,11 @@ class Session:
                 return
             self._done.add(once)
         on_host = Host in kinds.values()
-        self._console.begin(
-            name, str(context.original_host) if on_host else "workstation", is_change=on_host and "wait" in options
-        )
+        is_change = on_host and "wait" in options
+        self._console.begin(name, str(context.original_host) if on_host else "workstation", is_change=is_change)
         arguments = self._arguments(kinds, context, overrides)
+        if is_change:
+            self._reach_all(context, overrides)
         outcome = step(**arguments, **options)
         if as_json:
             print_json(outcome_json(outcome))
@@ -176,20 +180,37 @@ class Session:
         supplied: dict[object, object] = {Console: self._console, Target: target, Command: Command(words_after())}
         if Workspace in kinds.values():
             self._line.check_settings(self._root, os.environ)
-            settings = load_settings(root=self._root, host=host_name, environ=os.environ, overrides=overrides)
-            self._console.be_verbose(settings.verbose)
-            for warning in settings.warnings:
+            work = supplied[Workspace] = self._workspace(host_name, overrides)
+            self._console.be_verbose(work.settings.verbose)
+            for warning in work.settings.warnings:
                 self._console.warn(warning)
-            supplied[Workspace] = Workspace(self._root, settings, LocalPrograms(self._console.detail), self._console)
             if Host in kinds.values():
-                supplied[Host] = self._host(context, settings)
+                supplied[Host] = self._host(context, work.settings)
         return {parameter: supplied[kind] for parameter, kind in kinds.items() if kind in supplied}
+
+    def _workspace(self, host_name: str | None, overrides: dict[str, str]) -> Workspace:
+        settings = load_settings(root=self._root, host=host_name, environ=os.environ, overrides=overrides)
+        return Workspace(self._root, settings, LocalPrograms(self._console.detail), self._console)
+
+    def _reach_all(self, first: Connection, overrides: dict[str, str]) -> None:
+        """Before the first change on any of several hosts, see that each can be worked with."""
+        names = typed_hosts()
+        if len(names) < 2 or len(self._hosts) == len(names):
+            return
+        self._is_reaching = True
+        reached = []
+        for name in names:
+            connection = Connection(name, config=first.config.clone())
+            work = self._workspace(str(connection.original_host), overrides)
+            reached.append((self._host(connection, work.settings), work))
+        require_all(reached)
+        self._is_reaching = False
 
     def _host(self, connection: Connection, settings: Settings) -> SshHost:
         key = (connection.user, connection.host, connection.port)
         if key not in self._hosts:
             strict = settings.ssh_host_keys == "strict"
-            target = target_of(connection, typed_hosts())
+            target = target_of(connection, typed_hosts(), typed_options())
             self._hosts[key] = SshHost(
                 connection,
                 host_bundle(self._root),
@@ -204,7 +225,7 @@ class Session:
 def _interrupted(name: str, context: Context) -> Interrupted:
     if not isinstance(context, Connection):
         return Interrupted(f"{name}: interrupted; nothing on any host was touched", remedy="type it again")
-    target = target_of(context, typed_hosts())
+    target = target_of(context, typed_hosts(), typed_options())
     return Interrupted(
         f"{name}: interrupted; the host goes on by itself, and finishes or undoes what it had begun",
         remedy=f"fab -H {target} status shows how it stands",

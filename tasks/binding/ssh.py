@@ -26,6 +26,7 @@ from tasks.core.commands import DOCKER, quote
 from tasks.core.commands import parameters as parameter_lines
 from tasks.core.errors import ConnectionFailed
 from tasks.core.log_lines import message
+from tasks.core.logins import login_of
 from tasks.core.protocols import Answer, Host, Listener
 from tasks.core.reasons import CONNECT_SECONDS, script_failure, typed
 
@@ -50,7 +51,7 @@ class SshHost:
         target: str = "",
         detail: Listener = lambda _line: None,
     ) -> None:
-        """Keep what is needed to connect; nothing is contacted yet. `target` is the host as -H named it.
+        """Keep what is needed to connect; nothing is contacted yet. `target` is what was typed after -H to lead there.
 
         `detail` hears each script that was run, with its exit code and how long it took.
         """
@@ -103,7 +104,7 @@ class SshHost:
 
     def _refused(self, error: BaseException) -> ConnectionFailed:
         reason = explain(error)
-        ssh = f"ssh -v -p {self._connection.port} {self._connection.user}@{self._connection.host}"
+        ssh = login_of(self.target).ssh("-v")
         return ConnectionFailed(
             f"cannot connect to {self.name} ({self._where}): {reason.why}",
             remedy=f"{reason.remedy + '; ' if reason.remedy else ''}`{ssh}` shows more. Nothing was changed.",

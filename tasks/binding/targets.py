@@ -9,6 +9,7 @@ from fabric.main import program
 
 from tasks.core.errors import UsageError
 from tasks.core.faults import one_line
+from tasks.core.logins import target_of as written
 
 _HOST = re.compile(r"\w[\w.%+-]*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%[\w.-]+)?")  # a name, or an IPv6 address
 _USER = re.compile(r"\w[\w.@+$\\-]*")
@@ -20,9 +21,30 @@ def typed_hosts() -> list[str]:
     return [] if given is None else str(given).split(",")
 
 
-def target_of(connection: Connection, names: list[str]) -> str:
-    """Give the host of a connection as it was typed; its bare name when the command line does not have it."""
-    return next((name for name in names if _leads_to(name, connection)), str(connection.original_host))
+def typed_options() -> list[str]:
+    """Give the options that say how a host is reached, in the words of the command line; none outside `fab`."""
+    if not hasattr(program, "core"):
+        return []
+    given = {name: program.args[name].value for name in _LEADING}
+    words = [(_LEADING[name], str(each)) for name, value in given.items() for each in _each(value)]
+    flags = [f"--{name}" for name in ("prompt-for-login-password", "prompt-for-passphrase") if program.args[name].value]
+    return [*(part for pair in words for part in pair), *flags]
+
+
+_LEADING = {"config": "-f", "ssh-config": "-S", "identity": "-i", "connect-timeout": "-t"}
+
+
+def _each(value: object) -> list[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def target_of(connection: Connection, names: list[str], options: list[str]) -> str:
+    """Give what leads to the host of a connection after `fab -H`: its name and the options as they were typed.
+
+    Its bare name when the command line does not have it.
+    """
+    host = next((name for name in names if _leads_to(name, connection)), str(connection.original_host))
+    return written(host, options)
 
 
 def hosts_after(connection: Connection, names: list[str]) -> list[str]:

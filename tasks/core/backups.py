@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from tasks.core.commands import quote
+from tasks.core.logins import login_of, word
 
 
 def fetch_command(target: str, path: str, *, user: str, owner: str) -> str:
@@ -12,20 +12,9 @@ def fetch_command(target: str, path: str, *, user: str, owner: str) -> str:
 
     scp where the user of the login may read it, as root and the owner of DEPLOYMENT_PATH do; else sudo reads it there.
     """
-    login, at, bare = target.rpartition("@")
-    host, _, port = bare.partition(":") if bare.count(":") == 1 else (bare, "", "")
+    login = login_of(target)
     if user in ("root", owner):
-        address = f"[{host}]" if ":" in host else host
-        return f"scp {f'-P {port} ' if port else ''}{_word(f'{login}{at}{address}:{path}')} ."
-    order = _word(f"sudo cat {_word(path)}")
-    return (
-        f"ssh {f'-p {port} ' if port else ''}{_word(f'{login}{at}{host}')} {order} >{_word(PurePosixPath(path).name)}"
-    )
-
-
-def _word(text: str) -> str:
-    """Quote where a shell needs it."""
-    return text if text.replace("@", "").translate(_PLAIN).isalnum() else quote(text)
-
-
-_PLAIN = str.maketrans("", "", "/.:_-%+")
+        address = login.at_host.replace(login.host, f"[{login.host}]") if ":" in login.host else login.at_host
+        port = ("-P", login.port) if login.port else ()
+        return " ".join(map(word, ("scp", *login.options, *port, f"{address}:{path}", ".")))
+    return f"{login.ssh()} {word(f'sudo cat {word(path)}')} >{word(PurePosixPath(path).name)}"

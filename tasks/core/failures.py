@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tasks.core.diagnosis import ACTIVATION, Diagnosis, diagnose
+from tasks.core.logins import host_of
 from tasks.core.protocols import Answer
 from tasks.core.reasons import typed
 
@@ -111,7 +112,7 @@ class FailureReport:
         seq = self.value("seq")
         return {
             "schema": 1,
-            "host": self.target,
+            "host": host_of(self.target),
             "seq": int(seq) if seq.isdigit() else None,
             **{name: self.value(name) or None for name in names},
             **{name: self.value(f"failed.{name}") or None for name in failed},

@@ -66,7 +66,7 @@ class Host(Protocol):
 
     @property
     def target(self) -> str:
-        """The host as -H named it, with user and port, for commands to type."""
+        """What leads to the host after `fab -H`: its name as it was typed, and options as -S, for commands to type."""
         ...
 
     @property

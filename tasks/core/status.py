@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from tasks.core.activation import release_to_bring_up
 from tasks.core.facts import SERVICES, HostContainer, HostFacts
+from tasks.core.logins import host_of
 from tasks.core.plan import unhealthy
 from tasks.core.reasons import typed
 from tasks.core.units import counted
@@ -78,7 +79,8 @@ def next_command(facts: HostFacts, target: str) -> str:
 
 def _way_up(facts: HostFacts, fab: str) -> str:
     choice = release_to_bring_up(facts)
-    if choice is None:
+    is_data_gone = choice is not None and choice.status == "retired" and not facts.identity  # after `down --volumes`
+    if choice is None or is_data_gone:
         return f"{fab} deploy"
     if choice.status == "failed":
         return f"{fab} logs --service deploy shows why {choice.name} failed; mend it, then {fab} deploy"
@@ -109,7 +111,7 @@ def _deployment(facts: HostFacts, target: str) -> dict[str, object] | None:
     return {
         "version": facts.active.name,
         "timestamp": known.get("created"),
-        "target_host": target,
+        "target_host": host_of(target),
         "image_versions": {service: known.get(f"image.{service}") for service in SERVICES},
         "configuration_hash": known.get("configuration_hash"),
         "status": facts.active_state.get("status"),

@@ -7,7 +7,7 @@ from tasks.core.protocols import Answer
 from tasks.deployment import deploy, plan
 from tasks.status import status, verify
 from tests.steps.conftest import World, told
-from tests.steps.samples import HostState, container_line, release_line, serving
+from tests.steps.samples import HostState, container_line, identity_lines, release_line, serving
 
 OLD, NEW = "20260101T000000Z-abc1234", "20260102T000000Z-def5678"
 
@@ -89,18 +89,23 @@ def test_status_of_a_new_host(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("releases", "remedy"),
+    ("releases", "identity", "remedy"),
     [
-        ([(OLD, "retired"), (NEW, "failed")], f"up brings {OLD} back"),
-        ([(NEW, "failed")], f"logs --service deploy shows why {NEW} failed; mend it, then fab -H"),
-        ([(NEW, "pending")], f"up brings {NEW} up"),
+        ([(OLD, "retired"), (NEW, "failed")], True, f"up brings {OLD} back"),
+        ([(OLD, "retired"), (NEW, "retired")], False, "deploy"),
+        ([(NEW, "failed")], True, f"logs --service deploy shows why {NEW} failed; mend it, then fab -H"),
+        ([(NEW, "pending")], False, f"up brings {NEW} up"),
     ],
 )
 def test_status_lists_what_is_kept_when_nothing_serves(
-    world: World, releases: list[tuple[str, str]], remedy: str
+    world: World, releases: list[tuple[str, str]], identity: bool, remedy: str
 ) -> None:
+    """Without an identity the data is gone, as after `down --volumes`: nothing is to be brought back.
+
+    Turned red by: _way_up without is_data_gone (tasks/core/status.py).
+    """
     state = HostState().having(*(release_line(*each) for each in releases), container_line("edge", "platform"))
-    world.answers(facts=told(state))
+    world.answers(facts=told(state.having(*identity_lines(world.settings)) if identity else state))
     outcome = status(world.host, world.work)
     kept = "1 release" if len(releases) == 1 else "2 releases"
     assert outcome.summary == f"web1: nothing serves, {kept} kept"

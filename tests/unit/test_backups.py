@@ -12,8 +12,14 @@ CASES = {
     "user and port": ("root@web1:2222", "root", f"scp -P 2222 root@web1:{DUMP} ."),
     "the directory's owner": ("deploy@web1", "deploy", f"scp deploy@web1:{DUMP} ."),
     "an IPv6 address": ("root@2001:db8::1", "root", f"scp 'root@[2001:db8::1]:{DUMP}' ."),
+    "with a file of ssh's": (
+        "root@web1:2222 -S lab.conf -i key", "root", f"scp -F lab.conf -i key -P 2222 root@web1:{DUMP} .",
+    ),
+    "by sudo with one": (
+        "anna@web1 -S lab.conf", "anna", f"ssh -F lab.conf anna@web1 'sudo cat {DUMP}' >20260101T000000Z-x.dump",
+    ),
     "by sudo": ("anna@web1:2222", "anna", f"ssh -p 2222 anna@web1 'sudo cat {DUMP}' >20260101T000000Z-x.dump"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -81,7 +81,7 @@ def host(raising: BaseException, name: str = "web1") -> SshHost:
         raise raising
 
     connection.open = connect
-    return SshHost(connection, "main\n", strict=True, warn=lambda _text: None)
+    return SshHost(connection, "main\n", strict=True, warn=lambda _text: None, target="anna@web1:2022 -S lab.conf")
 
 
 @pytest.mark.parametrize("error", [case.values[0] for case in CASES], ids=[case.id for case in CASES])
@@ -91,7 +91,7 @@ def test_a_failed_connection_names_host_user_port_reason_and_the_next_command(er
     assert caught.value.exit_code == 1
     assert caught.value.what.startswith("cannot connect to web1 (deployer@web1:2222): ")
     assert caught.value.what.endswith(explain(error).why)
-    assert "ssh -v -p 2222 deployer@web1" in caught.value.remedy
+    assert "`ssh -v -F lab.conf -p 2022 anna@web1` shows more" in caught.value.remedy, "as it was typed"
     assert "Nothing was changed" in caught.value.remedy
     assert caught.value.__cause__ is error
 

@@ -442,6 +442,27 @@ def test_hosts_after_a_failure_are_named(trial: Trial) -> None:
     assert "not touched: web2, deployer@web3:2222" in done.stderr
 
 
+def test_nothing_is_begun_on_several_hosts_while_one_cannot_be_reached(trial: Trial) -> None:
+    """Each that fails is named, also behind one that does not. Turned red by: no _reach_all in _carry_out."""
+    done = trial.fab("-H", "127.0.0.1:1,no.such.invalid", "down")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 2 of 2 hosts cannot be worked with\n")
+    assert "cannot connect to 127.0.0.1" in done.stderr
+    assert "cannot connect to no.such.invalid" in done.stderr
+    assert done.stderr.rstrip().endswith("not touched: 127.0.0.1:1, no.such.invalid")
+
+
+def test_commands_to_type_have_the_name_and_the_options_that_were_typed(trial: Trial) -> None:
+    """An alias leads to user, port and jump host, which its address does not.
+
+    Turned red by: typed_options that gives nothing; an address in _refused (tasks/binding/ssh.py).
+    """
+    (trial.root / "lab.conf").write_text("Host web1\n  HostName 127.0.0.1\n  Port 1\n  User anna\n")
+    done = trial.fab("-S", "lab.conf", "-i", "key", "-H", "web1", "status")
+    assert "cannot connect to web1 (anna@127.0.0.1:1)" in done.stderr
+    assert "`ssh -v -F lab.conf -i key web1` shows more" in done.stderr
+
+
 @pytest.mark.parametrize("option", [["-H"], ["--hosts"]])
 def test_one_host_under_two_users_is_two_hosts(trial: Trial, option: list[str]) -> None:
     done = trial.fab(*option, "anna@127.0.0.1:1,ben@127.0.0.1:1", "status")

@@ -103,6 +103,7 @@ def test_faults_of_settings_application_and_certificates_come_together(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(effective, "check_application", lambda source: ["web-frontend/ has no lock file"])
+    monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
     (root / ".env").write_text(
         "HTTP_PORT=x\nENABLE_HTTPS=true\nCERT_PATH=certs\nBUILD_CA_FILE=no.pem\n", encoding="utf-8"
     )
@@ -117,6 +118,20 @@ def test_a_missing_application_is_named(root: Path) -> None:
     (root / ".env").write_text("APP_SOURCE=nowhere\n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"APP_SOURCE \(\.env\): .*nowhere is not a directory"):
         check(root)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_certificates_are_asked_for_only_where_https_is_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    """Turned red by: build_inputs that does not leave CERT_PATH out when ENABLE_HTTPS itself is refused."""
+    if is_there:
+        monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
+    (root / ".env").write_text("ENABLE_HTTPS=true\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        check(root)
+    assert ("CERT_PATH (.env): is missing, and ENABLE_HTTPS is true" in str(caught.value)) == is_there
+    assert ("ENABLE_HTTPS (.env): true is not there yet" in str(caught.value)) != is_there
 
 
 def test_certificates_on_the_host_are_not_looked_for_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

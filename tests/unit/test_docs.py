@@ -18,7 +18,7 @@ WITH_VALUE_OF_A_TASK = {
     f"--{name}" for name in ("release", "wait", "service", "lines", "tail", "since", "to", "backup", "message")
 }
 # fab's own options that take a value
-WITH_VALUE = {"-H", "-i", "--set"}
+WITH_VALUE = {"-H", "-S", "-i", "--set"}
 ELSEWHERE = {"host.sh", "deploy.sh"}
 """The first is made from scripts/host/ and lies in each release; the second is named as not there yet."""
 

@@ -15,7 +15,7 @@ def conflicts(settings: Settings, *, given: Mapping[str, str], faulty: frozenset
     A setting with a fault of its own (`faulty`) is left out: one mistake, one message.
     """
 
-    for rule in (_ports, _certificates, _own_names, _nested):
+    for rule in (_ports, _own_names, _nested):
         yield from (fault for keys, fault in rule(settings, given) if faulty.isdisjoint(keys))
 
 
@@ -27,13 +27,6 @@ def _ports(settings: Settings, given: Mapping[str, str]) -> _Found:
         what = f"is the same port as HTTP_PORT, {settings.http_port}"
         fault = Fault("HTTPS_PORT", what, "another port", _where(given, "HTTPS_PORT", "HTTP_PORT"))
         yield ("HTTP_PORT", "HTTPS_PORT", "ENABLE_HTTPS"), fault
-
-
-def _certificates(settings: Settings, given: Mapping[str, str]) -> _Found:
-    if settings.enable_https and settings.cert_path is None:
-        form = SETTINGS["CERT_PATH"].form.removesuffix(", or empty")
-        fault = Fault("CERT_PATH", "is missing, and ENABLE_HTTPS is true", form, _where(given, "ENABLE_HTTPS"))
-        yield ("ENABLE_HTTPS", "CERT_PATH"), fault
 
 
 def _own_names(settings: Settings, given: Mapping[str, str]) -> _Found:
