@@ -68,7 +68,7 @@ async def under_load(load: Load, size: Size, changes: Iterator[None]) -> Report:
     return await running
 
 
-def changes(checkout: Checkout, size: Size) -> Iterator[None]:
+def changes(checkout: Checkout, size: Size, so_far: Report) -> Iterator[None]:
     """In each round one new page, then changes of a value, then back."""
     for number in range(size.switches):
         step = number % (size.deployments + 1)
@@ -78,7 +78,8 @@ def changes(checkout: Checkout, size: Size) -> Iterator[None]:
         configure(checkout, size, EDITION=str(number))
         began = time.monotonic()
         checkout.fab(*words)
-        print(f"{number} {words[0]}: {time.monotonic() - began:.1f} s, load average {os.getloadavg()[0]:.1f}")
+        took = f"{time.monotonic() - began:.1f} s, load average {os.getloadavg()[0]:.1f}"
+        print(f"{number} {words[0]}: {took}, {so_far.failed} of {so_far.requests} requests failed")
         yield
 
 
@@ -94,7 +95,7 @@ def test_nothing_is_lost_in_deployments_and_rollbacks(
     configure(checkout, size)
     checkout.fab("deploy")
     load = Load(f"http://{lab_host.address}:8090", rate=size.rate, application=GUESTBOOK, hold=size.hold)
-    report = asyncio.run(under_load(load, size, changes(checkout, size)))
+    report = asyncio.run(under_load(load, size, changes(checkout, size, load.report)))
     print(json.dumps(asdict(report), indent=1))
     record_property("load", asdict(report))
     ratio = report.milliseconds["changing"]["p99"] / report.milliseconds["idle"]["p99"]

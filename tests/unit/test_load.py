@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -144,3 +145,21 @@ def test_request_cut_in_the_middle_of_its_body_is_a_failure() -> None:
     server.serve = cut  # type: ignore[method-assign]
     report = load_on(server, posts=1)
     assert report.failed == report.posts >= report.halting_posts > 0
+
+
+def test_late_generator_does_not_send_what_is_old_all_at_once() -> None:
+    """The loop stands still for 2 s of 4: one second of it is made good, and the report says so.
+
+    Turned red by: `due + 1 / self.rate` alone in Load.run.
+    """
+
+    async def run() -> Report:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.5, time.sleep, 2)
+        asyncio.get_running_loop().call_later(4, stop.set)
+        return await Load("http://127.0.0.1:9", rate=RATE).run(None, stop)
+
+    report = asyncio.run(run())
+    assert report.requests < 3.5 * RATE
+    assert report.sent_per_second < RATE
+    assert report.milliseconds["generator late"]["longest"] > 1900
