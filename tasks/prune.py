@@ -10,9 +10,9 @@ from tasks.hosts import held, require_engine
 
 
 def prune(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
-    """Remove what is beyond KEEP_RELEASES, and all releases that failed, with images, logs and dumps.
+    """Remove releases beyond KEEP_RELEASES, and those that failed.
 
-    Never what serves, what served before it, or a backup that was made by hand.
+    With their images, logs and dumps. Never what serves, what served before it, or a backup that was made by hand.
     """
     with held(host, work, "prune", wait=wait) as lock:
         require_engine(host, work, lock.facts)
