@@ -18,7 +18,7 @@ from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Console, Host, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, read_facts, require_disk, require_identity, require_readable
+from tasks.hosts import Lock, held, read_facts, require_disk, require_identity, require_readable, require_writable
 from tasks.image_store import ImageStore
 from tasks.images import send_images
 from tasks.installation import ensure_engine, plan_installation
@@ -73,6 +73,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     _require_ended(host, work, facts, wait)
     installation = plan_installation(host, work, facts)
     require_readable(host, facts)
+    require_writable(host, facts)
     with clock.step("build"):
         wanted = _prepare(host, work, facts, installation)
     if wanted.plan.nothing:

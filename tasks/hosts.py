@@ -101,6 +101,12 @@ def require_readable(host: Host, facts: HostFacts) -> None:
         raise HostNotReady(f"{host.name}: {facts.unreadable}", remedy=facts.path_next)
 
 
+def require_writable(host: Host, facts: HostFacts) -> None:
+    """Refuse, before anything is built, a directory in which this user cannot do what taking the lock begins with."""
+    if facts.path_obstacle:
+        raise HostNotReady(f"{host.name}: {facts.path_obstacle}", remedy=facts.path_next)
+
+
 def require_identity(host: Host, work: Workspace, facts: HostFacts, server: Server | None = None) -> None:
     """Refuse settings that belong to another deployment than what is on the host, and a server that runs on other data.
 

@@ -252,6 +252,17 @@ def test_a_host_that_is_not_ready_is_refused_before_a_build(world: World, state:
     assert world.host.transcript == ["facts"]
 
 
+def test_a_directory_that_cannot_be_written_is_refused_before_a_build(world: World) -> None:
+    """Turned red by: no require_writable in deploy; plan changes nothing there, and shows what would be."""
+    fault = {"path_obstacle": "/x/lock belongs to root", "path_next": "sudo chown /x"}
+    world.answers(facts=told(HostState().but(privilege="docker", **fault)))
+    with pytest.raises(HostNotReady, match=r"^web1: /x/lock belongs to root") as caught:
+        deploy(world.host, world.work)
+    assert caught.value.remedy == "sudo chown /x"
+    assert world.host.transcript == ["facts"]
+    assert world.docker.verbs == ["info"]
+
+
 @pytest.mark.parametrize("step", [deploy, plan])
 def test_another_identity_is_refused_before_a_build(world: World, step: Callable[..., Outcome]) -> None:
     world.answers(facts=told(serving(world.files(), OLD).having(*identity_lines(world.settings))))
