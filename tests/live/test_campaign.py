@@ -100,6 +100,14 @@ def another_edge(host: LabHost, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
+def checkout(checkout: Checkout) -> Checkout:
+    """Its containers are probed every second: what was frozen is soon seen to be well."""
+    for file in ("compose/platform.yml", "compose/slot.yml"):
+        checkout.edit(file, "interval: 10s", "interval: 1s")
+    return checkout
+
+
+@pytest.fixture(scope="module")
 def served(deployed: LabHost, checkout: Checkout, full: bool) -> dict[str, Served]:
     """Releases of random configuration, one of them with another edge, each with the record of how it served."""
     chance, records = seeded(), {}
@@ -128,11 +136,12 @@ def test_rollback_brings_back_the_configuration_byte_for_byte(
     Feature: production-deployment-system, Property 30: Configuration restoration
     """
     chance, number = random.Random(30), 100 if full else 2
-    for _ in range(number):
-        now = active(deployed)
+    for count in range(number):
+        now, began = active(deployed), time.monotonic()
         target = chance.choice([name for name in served if name != now["release"]])
         words = [] if target == now["previous"] else ["--to", target]
         checkout.fab("rollback", *words)
+        print(f"{count} rollback {' '.join(words)}: {time.monotonic() - began:.1f} s")
         assert active(deployed)["release"] == target
         assert deployed.run(f"readlink {HERE}/current").strip() == f"releases/{target}"
         assert files(deployed, target) == served[target].files
@@ -160,12 +169,12 @@ def test_rollback_says_success_only_when_all_is_healthy(
 
 def go_back(fault: Fault, number: int, checkout: Checkout, host: LabHost) -> list[str]:
     """Roll back; what was said wrongly."""
-    before = active(host)
+    before, began = active(host), time.monotonic()
     host.run(fault.before)
     done = checkout.fab("rollback", check=False)
     host.run(fault.after.replace("TARGET", before["previous"]))
     after, what = active(host), f"{number} {fault.kind}: exit code {done.returncode}"
-    print(what)
+    print(f"{what}, {time.monotonic() - began:.1f} s")
     if done.returncode == 0:
         wrong = untruths(host, before["previous"])
         wrong += ["it cannot have succeeded"] if fault.succeeds is False else []
