@@ -79,13 +79,31 @@ container_of() {
     --format '{{.ID}}' | head -n 1
 }
 
-engine_error() { engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1; }
+# engine_error: why it does not answer; that it cannot start with its configuration before that it does not run.
+engine_error() {
+  error_said=$(engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)
+  case $error_said in *'permission denied'*) ;; *) error_said=$(engine_misconfigured "$(engine_validate)" | grep . || printf '%s\n' "$error_said") ;; esac
+  printf '%s\n' "$error_said"
+}
+
+# engine_validate: what the daemon says of its configuration. It starts nothing; Docker 23 is the first that can be asked so.
+engine_validate() { PATH=$PATH:/usr/sbin:/usr/local/sbin dockerd --validate 2>&1 </dev/null 9>&- || true; }
+
+# engine_misconfigured TEXT: of the daemon's own lines, the one that names the file and what is wrong with it; or nothing.
+engine_misconfigured() { printf '%s\n' "$1" | sed -n 's/^.*\(unable to configure the Docker daemon with file \)/\1/p' | tail -n 1; }
+
+# engine_mend LINE: the next step, for such a line.
+engine_mend() {
+  mend_file=${1#*with file }
+  printf 'mend %s on the host, then the same again\n' "${mend_file%%: *}"
+}
 
 # engine_refuse: for a command that cannot do without the engine, and found it silent.
 engine_refuse() {
   command -v docker >/dev/null 2>&1 || refuse 1 "Docker is not installed on this host" "fab -H HOST install-docker"
   engine_said=$(engine_error)
   case $engine_said in
+  'unable to configure '*) refuse 1 "Docker does not start: $engine_said" "$(engine_mend "$engine_said")" ;;
   *'permission denied'*) refuse 1 "$engine_said" "the same with sudo, or as a user in the group docker" ;;
   *) refuse 1 "Docker does not answer: $engine_said" "systemctl start docker   (or dockerd), on the host" ;;
   esac

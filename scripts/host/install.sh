@@ -123,7 +123,10 @@ engine_failed() {
     failed_output=$(logged_output | tail -n 20)
   fi
   failed_tell "$1" "$2"
-  refuse 1 "Docker is installed, but does not start" "mend what it says; start it: systemctl start docker (or dockerd); then try again"
+  failed_why=$(engine_misconfigured "$failed_output")
+  fact failed.why "$failed_why"
+  [ -z "$failed_why" ] || refuse 1 "Docker is installed, but does not start: $failed_why" "$(engine_mend "$failed_why")"
+  refuse 1 "Docker is installed, but does not start" "mend what it says; start it on the host: systemctl start docker (or dockerd); then the same again"
 }
 
 # Facts for whoever decides: whether an engine is there at all, and whose packages; who is in the group docker; which of the

@@ -105,6 +105,11 @@ class HostEngine:
     candidates: Mapping[str, str]
     unfinished: tuple[str, ...]
 
+    @property
+    def misconfigured(self) -> str:
+        """The file that the engine cannot start with, usually daemon.json; `error` says what is wrong with it."""
+        return self.error.partition("unable to configure the Docker daemon with file ")[2].partition(": ")[0]
+
 
 @dataclass(frozen=True)
 class HostFacts:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tasks.core.facts import HostFacts
 from tasks.core.os_release import OperatingSystem, detect
 from tasks.core.packages import DISTRIBUTIONS, Distribution, release_of, with_candidates
-from tasks.core.requirements import UnmetRequirement, is_older, unsupported_system
+from tasks.core.requirements import UnmetRequirement, is_older, misconfigured_engine, unsupported_system
 from tasks.core.settings import Settings
 
 DOCKER_KEY = "9DC858229FC7DD38854AE2D88D81803C0EBFCD88"
@@ -105,7 +105,9 @@ def needed_installation(facts: HostFacts, settings: Settings) -> Installation | 
     if lacks.engine and facts.engine.compose_v1 and not lacks.torn:
         return None  # too old, and said so by the requirements
     if not (lacks.engine or lacks.compose):
-        return Installation("", ("engine",), lines=(_START,), by_hand="systemctl start docker")
+        return misconfigured_engine(facts) or Installation(
+            "", ("engine",), lines=(_START,), by_hand="systemctl start docker"
+        )
     if not facts.is_administrator:
         return _not_allowed(facts)
     return _by_packages(facts, settings, system, lacks)

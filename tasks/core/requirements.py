@@ -82,6 +82,8 @@ def lacking_privilege(facts: HostFacts) -> UnmetRequirement | None:
 def unfit_engine(facts: HostFacts, settings: Settings, target: str = "HOST") -> UnmetRequirement | None:
     """Refuse an engine that is missing, silent, rootless or too old."""
     found = facts.engine.version
+    if unmet := misconfigured_engine(facts):
+        return unmet
     if not found:
         why = facts.engine.error or "docker is not installed"
         if "permission denied" in why:
@@ -102,6 +104,18 @@ def unfit_engine(facts: HostFacts, settings: Settings, target: str = "HOST") -> 
             "upgrade Docker on the host (its containers stop meanwhile): https://docs.docker.com/engine/install/",
         )
     return None
+
+
+def misconfigured_engine(facts: HostFacts) -> UnmetRequirement | None:
+    """Refuse an engine that is there and cannot start with its configuration: nobody but its owner can mend that."""
+    file = facts.engine.misconfigured
+    if not file:
+        return None
+    return UnmetRequirement(
+        f"Docker does not start: {facts.engine.error}",
+        f"mend {file} on the host, then the same again",
+        unsupported=False,
+    )
 
 
 def unfit_compose(facts: HostFacts, settings: Settings, target: str = "HOST") -> UnmetRequirement | None:

@@ -184,6 +184,26 @@ key="DOCKER_KEY=B0EF4CE6FCE535C161DCFA0429E901A09358A08F"
   done
 }
 
+# Turned red by: `refuse` with BY_HAND, or without engine_misconfigured (install.sh, engine.sh).
+@test "an engine that cannot start with its daemon.json: the file and its fault, and to mend it; also where nothing is to be installed" {
+  for shell in $SHELLS; do
+    bare config
+    run installing "$shell"
+    echo "$shell: $output"
+    [ "$status" = 1 ]
+    [[ $output == *'failed.why=unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character'* ]]
+    [[ $output == *'error: Docker is installed, but does not start: unable to configure'*'next: mend /etc/docker/daemon.json on the host'* ]]
+    run host "$shell" facts
+    [[ $output == *'docker.error=unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character'* ]]
+    pushed one
+    run host "$shell" logs edge
+    [ "$status" = 1 ]
+    [[ $output == *'Docker does not start: unable to configure'*'next: mend /etc/docker/daemon.json'* ]]
+    : >"$FAKE/apt-faults"
+    [[ $(within "$shell" engine_error) == 'Cannot connect'* ]]
+  done
+}
+
 @test "systemd and OpenRC start the engine their way" {
   for shell in $SHELLS; do
     for init in systemd openrc; do

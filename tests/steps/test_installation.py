@@ -147,6 +147,28 @@ def test_an_engine_that_stands_still_is_started(world: World) -> None:
     assert outcome.summary.startswith("web1: started Docker 26.1.5 and Compose 2.40.3")
 
 
+def test_an_engine_that_cannot_start_with_its_configuration_is_not_started(world: World) -> None:
+    """Turned red by: the remedy `systemctl start docker`, which cannot help."""
+    wrong = "unable to configure the Docker daemon with file /etc/docker/daemon.json: invalid character"
+    world.answers(facts=told(READY.but(docker_version="", docker_error=wrong)))
+    with pytest.raises(HostNotReady) as caught:
+        install_docker(world.host, world.work)
+    assert caught.value.what == f"web1: Docker does not start: {wrong}"
+    assert caught.value.remedy.startswith("mend /etc/docker/daemon.json on the host")
+    assert world.host.transcript == ["facts"]
+
+
+def test_a_start_that_fails_gives_the_host_s_reason_and_next_step(world: World) -> None:
+    stopped = READY.but(docker_version="", docker_error="Cannot connect")
+    said = ("error: Docker is installed, but does not start: why", "  next: mend /etc/docker/daemon.json on the host")
+    failed = ("log=x", "failed.command=systemctl enable --now docker", "failed.exit=1", "failed.why=why")
+    world.answers(facts=told(stopped), hold=told(stopped), install=Answer(1, failed, said))
+    with pytest.raises(InstallFailed) as caught:
+        install_docker(world.host, world.work)
+    assert caught.value.what == "starting Docker on web1 failed: why"
+    assert caught.value.remedy.startswith("mend /etc/docker/daemon.json on the host; all of its output is in x")
+
+
 def test_the_user_joins_the_group_only_when_asked(world: World) -> None:
     world.answers(facts=told(READY), hold=told(READY), install=Answer(0, ("log=x", "group=deployer")))
     outcome = install_docker(world.host, world.work, group=True)
