@@ -65,7 +65,7 @@ def restore(
         f"{host.name}: {backup} is restored ({data['tables']} tables)",
         data=data,
         remedy=f"fab -H {host.target} up runs the migrations that it lacks"
-        + (f"; rollback --to {data['release']} brings the release of then" if data["release"] else ""),
+        + (f"; rollback --to {back} brings the release of then" if (back := answer.value("back")) else ""),
     )
 
 

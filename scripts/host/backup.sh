@@ -113,9 +113,15 @@ backup_space() {
 free_kib() { df -Pk "$1" 2>/dev/null | sed -n '$s/^.* \([0-9-][0-9-]*\)  *[0-9-]*%  *.*$/\1/p'; }
 
 # backup_before RELEASE: the newest dump that was made for that release's migrations, or nothing.
-backup_before() {
+backup_before() { backup_newest before "$1"; }
+
+# backup_during RELEASE: the newest dump that was made while it served, or nothing.
+backup_during() { backup_newest release "$1"; }
+
+# backup_newest KEY VALUE
+backup_newest() {
   for backup_facts in "$(backups_path)"/*.facts; do
-    if [ -f "${backup_facts%.facts}.dump" ] && [ "$(value_of "$backup_facts" before)" = "$1" ]; then
+    if [ -f "${backup_facts%.facts}.dump" ] && [ "$(value_of "$backup_facts" "$1")" = "$2" ]; then
       printf '%s\n' "${backup_facts%.facts}.dump"
     fi
   done | tail -n 1

@@ -77,8 +77,25 @@ data_neighbour() {
 # data_labels RELEASE: for a data volume that is made now: whose database its image will make in it.
 data_labels() {
   printf -- '--label database=%s --label role=%s --label uid=%s' "$POSTGRES_DB" "$POSTGRES_USER" "$API_USER_UID"
-  data_server=$(engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" --entrypoint /bin/sh \
-    "$(env_value "$1" DATABASE_IMAGE)" -c 'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* 2>/dev/null || :') || return 0
-  case $data_server in *ld-musl*) data_flavour=musl ;; *) data_flavour=glibc ;; esac
-  printf -- ' --label major=%s --label flavour=%s' "$(printf '%s\n' "$data_server" | head -n 1)" "$data_flavour"
+  data_server=$(image_server "$(env_value "$1" DATABASE_IMAGE)") || return 0
+  printf -- ' --label major=%s --label flavour=%s' "${data_server% *}" "${data_server#* }"
 }
+
+# fits_data RELEASE: its database image can read the data that is here; sets FIT_IMAGE and FIT_DATA: MAJOR FLAVOUR.
+fits_data() {
+  FIT_DATA="$(value_of "$DEPLOYMENT_PATH/identity" postgres_major) $(value_of "$DEPLOYMENT_PATH/identity" postgres_flavour)"
+  fit_name=$(release_value "$1" image.database)
+  [ "$FIT_DATA" != ' ' ] && [ "$fit_name" != "$(release_value "$(active_value release)" image.database)" ] || return 0
+  FIT_IMAGE=$(image_server "$fit_name") || FIT_IMAGE=unknown
+  [ "$FIT_IMAGE" = "$FIT_DATA" ]
+}
+
+# image_server IMAGE: MAJOR FLAVOUR of the PostgreSQL in it.
+image_server() {
+  server_said=$(engine run --rm --pull never --network none --read-only --cap-drop ALL --label "app=$APP_NAME" --entrypoint /bin/sh \
+    "$1" -c 'postgres --version | sed "s/^[^0-9]*\([0-9]*\).*/\1/"; ls /lib/ld-musl-* 2>/dev/null || :') || return 1
+  printf '%s %s\n' "$(printf '%s\n' "$server_said" | head -n 1)" "$(server_flavour "$server_said")"
+}
+
+# server_flavour TEXT: the C library, from what an image says of itself.
+server_flavour() { case $1 in *ld-musl*) echo musl ;; *) echo glibc ;; esac }

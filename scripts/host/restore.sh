@@ -5,7 +5,7 @@
 # from the one that is there. A restore that was cut off is found by its journal (restoring.sh).
 #
 # Parameters: DEPLOYMENT_PATH, POSTGRES_DB. Argument: NAME of a file in DEPLOYMENT_PATH/backups.
-# Output:     restored=NAME; release=RELEASE (that served then); kept=DATABASE; tables=N. For `restore_forget`: removed=DATABASE (repeated).
+# Output:     restored=NAME; release=RELEASE (that served then); back=RELEASE, the same where `rollback --to` takes it; kept=DATABASE; tables=N. For `restore_forget`: removed=DATABASE (repeated).
 # Exit codes: 1 not restored, and the database is as it was; 2 not a backup.
 
 # restore NAME: under the lock.
@@ -30,9 +30,17 @@ restore() {
   trap 'operation_end $?' EXIT
   restoring_remove
   fact restored "$1"
-  fact release "$(value_of "${restore_file%.dump}.facts" release)"
+  restore_release=$(value_of "${restore_file%.dump}.facts" release)
+  fact release "$restore_release"
+  restore_back "$restore_release"
   fact kept "$restore_old"
   fact tables "$restore_tables"
+}
+
+# restore_back RELEASE: only where a rollback would take it.
+restore_back() {
+  [ -n "$1" ] && [ "$1" != "$(active_value release)" ] && [ -d "$(release_path "$1")" ] && fits_data "$1" || return 0
+  fact back "$1"
 }
 
 # The file is what was kept.

@@ -56,6 +56,17 @@ rollback_preflight() {
   done
   [ -z "$rollback_missing" ] ||
     refuse 1 "release $1 is not complete any more:$rollback_missing nothing was changed" "fab -H HOST status lists other releases, for rollback --to"
+  rollback_data "$1"
+}
+
+# rollback_data RELEASE: the container that runs would stay, but after `down` and `up` none would start.
+rollback_data() {
+  ! fits_data "$1" || return 0
+  rollback_file=$(backup_during "$1")
+  rollback_file=${rollback_file##*/}
+  refuse 1 "release $1 is of PostgreSQL $FIT_IMAGE, the data here is of PostgreSQL $FIT_DATA: a rollback never changes data; nothing was changed" \
+    "for its application on this data: fab -H HOST deploy of its sources, with POSTGRES_IMAGE as it is now
+to have the data of then too (what was written since is then in the backup alone): fab -H HOST backup, fab -H HOST down --volumes --yes, fab -H HOST up --release $1, fab -H HOST restore --backup ${rollback_file:-NAME} --yes${rollback_file:+, the newest dump made while it served}"
 }
 
 # rollback_dump: the newest dump that was made before the release that serves changed the schema.

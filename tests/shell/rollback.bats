@@ -49,6 +49,36 @@ unchanged() {
   done
 }
 
+# Turned red by: no `rollback_data` in the preflight: the slot came up, and after `down` and `up` no database did.
+@test "a release of another PostgreSQL than the data: refused before anything changes, with both ways" {
+  for shell in $SHELLS; do
+    two_releases "$shell"
+    sed -i 's/^postgres_major=.*/postgres_major=17/' "$FAKE_PATH/identity"
+    run host "$shell" rollback
+    echo "$shell $output"
+    [ "$status" = 1 ]
+    [[ $output == *'release one is of PostgreSQL 15 glibc, the data here is of PostgreSQL 17 glibc: a rollback never changes data'* ]]
+    [[ $output == *'next: '*'with POSTGRES_IMAGE as it is now'*'up --release one, fab -H HOST restore --backup NAME --yes' ]]
+    unchanged
+    mkdir -p "$FAKE_PATH/backups"
+    for dump in 1-zero 2-one 3-two; do
+      : >"$FAKE_PATH/backups/$dump.dump"
+      printf 'release=%s\nbefore=\n' "${dump#*-}" >"$FAKE_PATH/backups/$dump.facts"
+    done
+    run host "$shell" rollback
+    [[ $output == *'restore --backup 2-one.dump --yes, the newest dump made while it served' ]]
+    [ -z "$(within "$shell" 'restore_back one; restore_back two; restore_back gone')" ]
+    sed -i -e 's/^postgres_major=.*/postgres_major=15/' -e 's/^postgres_flavour=.*/postgres_flavour=musl/' "$FAKE_PATH/identity"
+    run host "$shell" rollback
+    [ "$status" = 1 ]
+    [[ $output == *'the data here is of PostgreSQL 15 musl'* ]]
+    sed -i 's/^postgres_flavour=.*/postgres_flavour=glibc/' "$FAKE_PATH/identity"
+    [ "$(within "$shell" 'restore_back one')" = back=one ]
+    run host "$shell" rollback
+    [ "$status" = 0 ]
+  done
+}
+
 @test "a restart after it leaves the database alone, too" {
   for shell in $SHELLS; do
     fresh
