@@ -9,7 +9,7 @@ from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation, needed_installation
 from tasks.core.log_lines import message
 from tasks.core.protocols import Answer, Host, Outcome
-from tasks.core.reasons import refusal as refused
+from tasks.core.reasons import refusal
 from tasks.core.requirements import UnmetRequirement
 from tasks.core.workspace import Workspace
 from tasks.hosts import Lock, error_class, held, host_parameters, read_facts, require_engine
@@ -89,7 +89,7 @@ def _install(host: Host, work: Workspace, needed: Installation, user: str) -> An
     raise InstallFailed(
         f"{what} on {host.name} failed" + (f": {why}" if why else ""),
         detail="\n".join([*(answer.values("output") or answer.talk[-20:]), *answer.values("put_back")]),
-        remedy=f"{refused(answer)[1] or needed.by_hand}; all of its output is in {answer.value('log')} on {host.name}",
+        remedy=f"{refusal(answer)[1] or needed.by_hand}; all of its output is in {answer.value('log')} on {host.name}",
     )
 
 

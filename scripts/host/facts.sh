@@ -23,6 +23,7 @@ facts() {
     migration_facts
     stack_facts
   }
+  fault_facts
   data_facts
   maintenance_facts
   lock_facts
@@ -108,6 +109,6 @@ container_facts() {
   container_ids=$(engine ps -aq --no-trunc --filter "label=app=$APP_NAME" 2>/dev/null) || return 0
   [ -n "$container_ids" ] || return 0
   # shellcheck disable=SC2086 # one argument an id
-  engine inspect --format 'container={"service":{{json (index .Config.Labels "service")}},"slot":{{json (index .Config.Labels "slot")}},"release":{{json (index .Config.Labels "release")}},"fingerprint":{{json (index .Config.Labels "fingerprint")}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}},"networks":{{len .NetworkSettings.Networks}}}' \
+  engine inspect --format 'container={"service":{{json (index .Config.Labels "service")}},"slot":{{json (index .Config.Labels "slot")}},"release":{{json (index .Config.Labels "release")}},"fingerprint":{{json (index .Config.Labels "fingerprint")}},"state":{{json .State.Status}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}""{{end}}}' \
     $container_ids 2>/dev/null || true # one that went meanwhile is left out
 }

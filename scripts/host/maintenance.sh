@@ -52,6 +52,7 @@ maintenance_close() {
   is_closed || {
     maintenance_open
     [ -z "$CLOSED_SAID" ] || refuse 1 "it could not be seen that everybody gets the page ($CLOSED_SAID): the application stays open" "fab -H HOST verify; then again"
+    [ -z "$(slots_astray)" ] || refuse 1 "the edge that runs here looks at another directory than $DEPLOYMENT_PATH/slots: the application stays open" "fab -H HOST up, which starts it anew; then again"
     refuse 1 "the edge that runs here has no maintenance page yet: the application stays open" "fab -H HOST deploy, which replaces the edge; then again"
   }
 }

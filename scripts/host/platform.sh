@@ -7,33 +7,73 @@
 # Seconds beyond HEALTH_TIMEOUT that the engine may take to replace a container.
 PLATFORM_PATIENCE=${PLATFORM_PATIENCE:-120}
 
-# platform_lines: SERVICE FINGERPRINT STATE NETWORKS of what is there. The edge alone needs a network: cut off from it, it is
-# healthy inside, and its published port is closed.
-platform_lines() { containers_of platform '{{.Label "service"}} {{.Label "fingerprint"}} {{.State}} {{.Networks}}'; }
+# platform_find: what is there of the platform, for the functions below. A recreation that was cut off leaves two of one service: the
+# one that runs comes first.
+platform_find() {
+  platform_found=$(containers_of platform '{{.Label "service"}} {{.State}} {{.Label "fingerprint"}} {{.Networks}}') || return 1
+  platform_found=$(printf '%s\n' "$platform_found" | sort -k2,2r)
+}
 
-# is_as_wanted LINES SERVICE FINGERPRINT
-is_as_wanted() { printf '%s\n' "$1" | grep -q -e "^$2 $3 running ."; }
+# platform_look SERVICE: sets FOUND_STATE, FOUND_MARK, FOUND_NETWORKS, and PLATFORM_FAULT: why what is there cannot stay,
+# whatever a release wants; empty where it can. All such reasons are here: a plan tells what this says (facts).
+platform_look() {
+  while read -r found_service FOUND_STATE FOUND_MARK FOUND_NETWORKS; do [ "$found_service" != "$1" ] || break; done <<END
+$platform_found
+END
+  case $FOUND_STATE in
+  '') PLATFORM_FAULT='it has no container' ;;
+  running) platform_look_running "$1" ;;
+  restarting) PLATFORM_FAULT='it ends and is started over and over' ;;
+  *) PLATFORM_FAULT="its container is $FOUND_STATE" ;;
+  esac
+}
+
+# platform_look_running SERVICE: a server on data that this host does not know as its own (the first deployment was cut off, or
+# somebody has removed the identity) is started anew; an edge without a network is healthy inside, and its published port is closed.
+platform_look_running() {
+  PLATFORM_FAULT=
+  if [ -z "$FOUND_NETWORKS" ]; then
+    PLATFORM_FAULT='it has lost its network'
+  elif [ "$1" = database ] && [ ! -f "$DEPLOYMENT_PATH/identity" ]; then
+    PLATFORM_FAULT="which data is this host's is not recorded: $DEPLOYMENT_PATH/identity is gone"
+  fi
+}
+
+# fault_facts: fault=SERVICE REASON, repeated.
+fault_facts() {
+  faults 2>/dev/null | while read -r fault_line; do fact fault "$fault_line"; done
+}
+
+# faults: SERVICE REASON of what cannot stay as it is, of the platform and of the slot that serves.
+faults() {
+  platform_found=
+  ! command -v docker >/dev/null || platform_find || return 0
+  for platform_service in database edge; do
+    platform_look "$platform_service"
+    [ -z "$PLATFORM_FAULT" ] || printf '%s %s\n' "$platform_service" "$PLATFORM_FAULT"
+  done
+  slots_astray | while read -r astray_service astray_id; do
+    printf '%s it looks at another directory than %s, which a copy has replaced\n' "$astray_service" "$DEPLOYMENT_PATH/slots"
+  done
+}
 
 platform_key() { if [ "$1" = edge ]; then echo EDGE_FINGERPRINT; else echo DATABASE_FINGERPRINT; fi; }
 
 # platform_ensure RELEASE [SERVICES]: J_PLATFORM names the services that were touched, so that they can be put back.
 platform_ensure() {
-  platform_found=$(platform_lines) || return 1
+  platform_find || return 1
   for platform_service in ${2:-database edge}; do
     ! is_due "$1" "$platform_service" || platform_put "$1" "$platform_service" || return 1
     [ "$platform_service" != database ] || database_own || return 1
   done
 }
 
-# is_due RELEASE SERVICE: of platform_found; it is not as the release wants it, or runs on data that is not known.
+# is_due RELEASE SERVICE: it cannot stay, or another one is wanted. What it has found is for its caller, too.
 is_due() {
   due_mark=$(env_value "$1" "$(platform_key "$2")")
-  ! { is_known "$2" && { is_as_wanted "$platform_found" "$2" "$due_mark" || is_left_alone "$2"; }; }
+  platform_look "$2"
+  [ -n "$PLATFORM_FAULT" ] || { [ "$FOUND_MARK" != "$due_mark" ] && ! is_left_alone "$2"; }
 }
-
-# is_known SERVICE: a server on data that this host does not know as its own (the first deployment was cut off, or somebody has
-# removed the identity) is started anew.
-is_known() { [ "$1" != database ] || [ -f "$DEPLOYMENT_PATH/identity" ]; }
 
 # database_own: the server that runs has this host's data; on a host that has had none, its data is this host's from now on.
 database_own() {
@@ -43,19 +83,20 @@ database_own() {
 }
 
 # is_left_alone SERVICE: going back, or starting anew, never touches a database that runs.
-is_left_alone() { case ${J_TASK:-}-$1 in rollback-database | restart-database) ;; *) return 1 ;; esac && printf '%s\n' "$platform_found" | grep -q '^database [^ ]* running '; }
+is_left_alone() { case ${J_TASK:-}-$1 in rollback-database | restart-database) ;; *) return 1 ;; esac }
 
-# platform_put RELEASE SERVICE
+# platform_put RELEASE SERVICE: after `is_due`. Compose would leave alone what runs and cannot stay; what has ended is started again, and
+# keeps its log.
 platform_put() {
-  say "$2: starting (new, or changed)"
+  say "$2: starting (${PLATFORM_FAULT:-another one is wanted})"
+  platform_force=
+  case $FOUND_STATE in '' | created | exited) ;; *) [ -z "$PLATFORM_FAULT" ] || platform_force=--force-recreate ;; esac
   J_PLATFORM="${J_PLATFORM:+$J_PLATFORM }$2"
   journal_write "$J_PHASE" || return 1
   if [ "$2" = database ]; then
     database_check "$1" || return 1
     database_make "$1" || return 1
   fi
-  platform_force=
-  ! is_stale "$2" || platform_force=--force-recreate
   # shellcheck disable=SC2086 # an option or nothing
   told "$2" platform_up "$1" $platform_force "$2" || return 1
   platform_wait platform "$2" 1
@@ -70,13 +111,6 @@ platform_up() (
   case $up_code in 124 | 143) printf 'its container was not replaced within %s s\n' "$COMPOSE_WITHIN" ;; esac
   return $up_code
 )
-
-# is_stale SERVICE: Compose would leave alone what has lost its network, what ends and is started over and over, and a server that
-# runs on data which is not known.
-is_stale() {
-  printf '%s\n' "${platform_found:-}" | grep -q -e "^$1 [^ ]* running \$" -e "^$1 [^ ]* restarting " ||
-    { ! is_known "$1" && printf '%s\n' "${platform_found:-}" | grep -q -e "^$1 "; }
-}
 
 # database_make RELEASE: the cluster, on a host that has had no database: no start of the server ever makes one. Killed at any moment,
 # it is run again; where there is a cluster already, it changes nothing.
@@ -130,7 +164,7 @@ database_check() {
     return 1
     ;;
   esac
-  case $check_new in *ld-musl*) check_new_flavour=musl ;; *) check_new_flavour=glibc ;; esac
+  check_new_flavour=$(server_flavour "$check_new")
   check_system=$(printf '%s\n' "$check_new" | sed -n 's/^system=//p')
   check_new=$(printf '%s\n' "$check_new" | head -n 1)
   if [ "$check_new/$check_new_flavour" = "$check_major/$check_flavour" ]; then

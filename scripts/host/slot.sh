@@ -30,6 +30,31 @@ slot_remove() {
   [ -z "$slot_networks" ] || engine network rm $slot_networks >/dev/null
 }
 
+# slots_astray: of the edge and the frontend that serves, those that look at another directory than this host's slots/: SERVICE ID, a
+# line each. A container keeps the directory that was there at its start, also when another one takes its place or its name is gone.
+slots_astray() {
+  astray_slot=$(served_slot)
+  { containers_of platform "$ASTRAY_FORMAT" && containers_of "$astray_slot" "$ASTRAY_FORMAT"; } | while read -r astray_state astray_service astray_id; do
+    case $astray_state-$astray_service in
+    running-edge) astray_place=slots ;;
+    running-frontend) astray_place=slots/$astray_slot ;;
+    *) continue ;;
+    esac
+    astray_seen=$(engine_within 10 exec "$astray_id" stat -c %d:%i "/run/$astray_place" 2>/dev/null) || continue # just ending: nobody's fault here
+    [ "$astray_seen" = "$(stat -L -c %d:%i "$DEPLOYMENT_PATH/$astray_place" 2>/dev/null)" ] || printf '%s %s\n' "$astray_service" "$astray_id"
+  done
+}
+ASTRAY_FORMAT='{{.State}} {{.Label "service"}} {{.ID}}'
+
+# slots_follow: those look at what is there now once they have started anew. What was served goes on from the new directory.
+slots_follow() {
+  follow_lines=$(slots_astray) || return 1
+  [ -n "$follow_lines" ] || return 0
+  say "$DEPLOYMENT_PATH/slots was replaced: starting anew what looks at the old one: $(printf '%s\n' "$follow_lines" | sed 's/ .*//' | tr '\n' ' ')"
+  # shellcheck disable=SC2046 # one argument an id
+  told edge engine restart $(printf '%s\n' "$follow_lines" | sed 's/.* //')
+}
+
 # slot_stop SLOT [SECONDS]: each gets its stop signal and may finish, all at once, in its own time or in so many seconds.
 slot_stop() {
   slot_ids=$(engine ps -q --filter "label=app=$APP_NAME" --filter "label=slot=$1") || return 1

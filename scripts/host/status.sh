@@ -18,6 +18,9 @@ status() {
   ! is_maintenance || printf 'maintenance  on since %s\n' "$(value_of "$(maintenance_path)/facts" since)"
   printf 'lock         %s\n' "$(lock_facts | sed 's/^lock=//')"
   database_fault || printf 'database     %s\n  next       %s\n' "$FAILED_REASON" "$FAILED_NEXT"
+  [ "$(served_slot)" = none ] || faults 2>/dev/null | while read -r status_service status_why; do
+    printf '%-12s %s\n  next       fab -H HOST up\n' "$status_service" "$status_why"
+  done
   status_releases
   engine ps -a --filter "label=app=$APP_NAME" --format 'table {{.Label "service"}}\t{{.Label "slot"}}\t{{.Label "release"}}\t{{.Status}}' 2>/dev/null ||
     engine_refuse

@@ -13,11 +13,11 @@ TRIAL_ANSWERS=${TRIAL_ANSWERS:-5}
 
 # trial_ensure RELEASE: every service that will be replaced, before the first is.
 trial_ensure() {
-  platform_found=$(platform_lines) || return 1
+  platform_find || return 1
   for trial_service in database edge; do
     is_due "$1" "$trial_service" || continue
     [ "$trial_service" != edge ] || ports_check || return 1
-    has_to_lose "$trial_service" || continue
+    has_to_lose || continue
     [ "$trial_service" != database ] || database_check "$1" || return 1 # what must not get the data is refused for that reason
     say "$trial_service: trying the new one beside the one that serves"
     trial_remove || return 1
@@ -29,10 +29,9 @@ trial_ensure() {
   done
 }
 
-# has_to_lose SERVICE: something is served, and another one than is wanted runs.
+# has_to_lose: after `is_due`: something is served, and another one than is wanted runs, and can be reached.
 has_to_lose() {
-  [ "$(served_slot)" != none ] && printf '%s\n' "$platform_found" | grep -q -e "^$1 [^ ]* running ." &&
-    ! is_as_wanted "$platform_found" "$1" "$due_mark"
+  [ "$(served_slot)" != none ] && [ "$FOUND_STATE" = running ] && [ -n "$FOUND_NETWORKS" ] && [ "$FOUND_MARK" != "$due_mark" ]
 }
 
 # trial_blame SERVICE: after `blame`.

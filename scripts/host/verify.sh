@@ -17,7 +17,7 @@ verify() {
     check engine unhealthy "$(engine_error)"
     return 1
   }
-  VERIFY_FAULT=''
+  VERIFY_FAULT='' VERIFY_FAULTS=$(faults)
   database_fault || {
     VERIFY_FAULT=": $FAILED_REASON"
     fact database.next "$FAILED_NEXT"
@@ -62,8 +62,13 @@ verify_release() {
   esac
 }
 
-# verify_fault SERVICE: why the database that runs is not this host's.
-verify_fault() { [ "$1" != database ] || printf '%s' "$VERIFY_FAULT"; }
+# verify_fault SERVICE: why the database that runs is not this host's, or what runs cannot stay as it is.
+verify_fault() {
+  case $1$VERIFY_FAULT in
+  database?*) printf '%s' "$VERIFY_FAULT" ;;
+  *) printf '%s\n' "$VERIFY_FAULTS" | sed -n "s/^$1 it /: it /p" ;;
+  esac
+}
 
 verify_answers() {
   PROBED=

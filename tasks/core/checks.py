@@ -65,6 +65,8 @@ def host_checks(
     yield _clock(facts, time.time() if now is None else now)
     yield _lock(facts)
     yield _unfinished(facts)
+    for service, why in facts.faults.items() if facts.active else ():
+        yield Check(service, False, why, f"fab -H {target} plan says what is noticed, fab -H {target} up puts it right")
 
 
 def identity_checks(

@@ -34,12 +34,6 @@ class HostContainer:
     fingerprint: str
     state: str
     health: str
-    networks: str = ""
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether it has lost every network, the pseudo-network `none` included."""
-        return self.networks == "0"
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,8 @@ class HostFacts:
     `served_slot` is blue, green or none; `lock` is free, unknown, or held and by whom; `identity` and `active_facts`
     are the host's files as they stand; `database_fault` is why the database is not the host's, with what to do next;
     `data` is what the data volume says of itself (scripts/host/data.sh); `stacks` are other directories that containers
-    of this application were deployed from; `unreadable` is who may not read what is deployed, and who may;
+    of this application were deployed from; `faults` is, by service, why its container cannot stay as it is whatever is
+    wanted (scripts/host/platform.sh); `unreadable` is who may not read what is deployed, and who may;
     `path_obstacle` is what keeps this user from writing there, and `path_next` the way around either;
     `privilege_next` is how this user gets the right to deploy.
     """
@@ -153,6 +148,7 @@ class HostFacts:
     migrations: HostMigrations = field(default_factory=HostMigrations)
     data: Mapping[str, str] = field(default_factory=dict)
     stacks: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
     unreadable: str = ""
     path_obstacle: str = ""
     path_next: str = ""
@@ -244,6 +240,7 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         migrations=_migrations(facts),
         data=facts.under("data."),
         stacks=facts.each("stack"),
+        faults=dict(text.partition(" ")[::2] for text in facts.each("fault")),
         unreadable=facts.last("path.unreadable"),
         path_obstacle=facts.last("path.obstacle"),
         path_next=facts.last("path.next"),
@@ -316,7 +313,7 @@ def _strings(value: object) -> list[str]:
 
 
 def _container(data: dict[str, object]) -> HostContainer:
-    names = ("service", "slot", "release", "fingerprint", "state", "health", "networks")
+    names = ("service", "slot", "release", "fingerprint", "state", "health")
     return HostContainer(**{name: _text(data.get(name)) for name in names})
 
 

@@ -11,9 +11,13 @@ from tasks.core.units import counted, size
 
 INTERRUPTIONS = {
     "edge": "about a second of refused connections while its container is replaced",
+    "slots": "requests fail for about two seconds while it and the slot that serves start anew",
     "database": "requests that need it fail for about two seconds, longer when its stop has much to write",
 }
-"""What people notice while a platform service is replaced; measured by tests/live/test_database_platform.py."""
+"""What people notice while a platform service is replaced, or what looks at slots/ is started anew.
+
+Measured by tests/live/test_database_platform.py.
+"""
 
 
 @dataclass(frozen=True)
@@ -139,12 +143,21 @@ def layers_on(facts: HostFacts) -> frozenset[str]:
 
 
 def _platform_change(service: str, files: ReleaseFiles, facts: HostFacts) -> PlatformChange | None:
+    """Say why a service does not stay as it is: the host's own verdict, and what this release wants of it."""
     found = facts.container(service, "platform")
-    if found is None:
-        return PlatformChange(service, "is made: there is none yet", "nobody notices")
-    if found.fingerprint == files.environment[f"{service.upper()}_FINGERPRINT"]:
-        return None
-    return PlatformChange(service, _what_differs(service, files, facts), INTERRUPTIONS[service])
+    why = [facts.faults[service]] if service in facts.faults else []
+    if found and found.fingerprint != files.environment[f"{service.upper()}_FINGERPRINT"]:
+        why.append(_what_differs(service, files, facts))
+    return PlatformChange(service, ", ".join(why), _interruption(service, facts)) if why else None
+
+
+def _interruption(service: str, facts: HostFacts) -> str:
+    found = facts.container(service, "platform")
+    if service == "edge" and "frontend" in facts.faults:
+        return INTERRUPTIONS["slots"]
+    if found and found.state == "running":
+        return INTERRUPTIONS[service]
+    return "it does not serve until then" if facts.active else "it is made, and nobody notices"
 
 
 def _what_differs(service: str, files: ReleaseFiles, facts: HostFacts) -> str:
@@ -178,7 +191,7 @@ def unhealthy(facts: HostFacts) -> tuple[str, ...]:
     for service in SERVICES:
         found = facts.container(service, slots.get(service, facts.served_slot))
         # `starting` is what Docker says until its first check, ten seconds after a start that we had checked
-        is_bad = found is None or found.state != "running" or found.health == "unhealthy" or found.is_cut_off
+        is_bad = found is None or found.state != "running" or found.health == "unhealthy" or service in facts.faults
         if is_bad or (service == "database" and facts.database_fault):
             bad.append(service)
     return tuple(bad)

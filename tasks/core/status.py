@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from tasks.core.activation import release_to_bring_up
@@ -24,8 +24,7 @@ def status_lines(facts: HostFacts, target: str) -> Iterator[str]:
     if not facts.engine.version:
         why = facts.engine.error or "it is not installed"
         yield f"  docker does not answer ({why}): containers are not shown"
-    if facts.database_fault:
-        yield f"  database: {facts.database_fault}"
+    yield from (f"  {service}: {why}" for service, why in _faults(facts).items())
     for release in facts.releases:
         yield f"  release {release.name}  {release.status}"
     if facts.unfinished:
@@ -36,6 +35,12 @@ def status_lines(facts: HostFacts, target: str) -> Iterator[str]:
         yield f"  everybody gets 503; fab -H {target} maintenance --off opens the application again"
     if facts.is_locked:
         yield f"  lock: {facts.lock}"
+
+
+def _faults(facts: HostFacts) -> Mapping[str, str]:
+    """Give what is wrong, by service; of the database why its data is not there, where that is known."""
+    found = facts.faults if facts.active else {}
+    return {**found, "database": facts.database_fault} if facts.database_fault else found
 
 
 def _shown(facts: HostFacts) -> list[HostContainer]:

@@ -149,6 +149,29 @@ def test_what_is_replaced_was_announced_with_reason_and_price(
     assert list_of.kinds <= (refused if change.service == "edge" else {"500", "503"})
 
 
+COPIED = "cd /opt && mv community-tracker /root/before && cp -a /root/before community-tracker"
+
+
+def test_a_deployment_path_that_a_copy_has_replaced_is_named_and_followed(
+    deployed: LabHost, checkout: Checkout, record_property: RecordProperty
+) -> None:
+    """What runs looks at the old directory. Turned red by: no `slots_follow` (activate.sh): 503 after the switch."""
+    before = deployed.containers("label=slot=platform")
+    deployed.run(COPIED)
+    told = announced(checkout)
+    assert list(told) == ["edge"]
+    assert told["edge"]["why"].startswith("it looks at another directory than /opt/community-tracker/slots")
+    with watched(deployed, "/") as (page,):
+        checkout.fab("up")
+    assert deployed.containers("label=slot=platform") == before, "started anew, and not made anew"
+    checkout.fab("verify")
+    assert announced(checkout) == {}
+    print(f"followed: {page}")
+    record_property("interruption", str(page))
+    assert 0 < page.outage < EDGE.limit
+    deployed.run("rm -rf /root/before")
+
+
 @pytest.fixture
 def taken_down(deployed: LabHost, checkout: Checkout) -> Iterator[LabHost]:
     """The stack taken down by hand, its data put by; afterwards the data is back, and it is deployed."""

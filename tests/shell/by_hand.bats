@@ -18,6 +18,35 @@ load fake/kit
   done
 }
 
+# Turned red by: no `slots_follow` in activation_volumes (activate.sh).
+@test "slots/ replaced by a copy: named by facts, status and verify; what looks at the old one starts anew before anything else" {
+  for shell in $SHELLS; do
+    fresh
+    activated "$shell" one
+    run host "$shell" facts
+    [[ $output != *fault=* ]]
+    mkdir "$FAKE/astray"
+    : | tee "$FAKE/astray/platform-edge" >"$FAKE/astray/blue-frontend"
+    run host "$shell" facts
+    [[ $output == *"fault=edge it looks at another directory than $FAKE_PATH/slots"*"fault=frontend it looks at another"* ]]
+    run host "$shell" status
+    [[ $output == *'edge         it looks at another directory'*'next       fab -H HOST up'* ]]
+    run host "$shell" verify
+    [ "$status" = 1 ]
+    [[ $output == *'check=frontend unhealthy its container is running: it looks at another'* ]]
+    [[ $output == *'check=edge unhealthy its container is running: it looks at another'* ]]
+    : >"$FAKE/calls"
+    run activated "$shell" two
+    echo "$shell $output"
+    [ "$status" = 0 ]
+    [ "$(grep -n '^restart platform-edge blue-frontend$' "$FAKE/calls" | cut -d: -f1)" -lt "$(grep -n '^compose.*up' "$FAKE/calls" | head -n 1 | cut -d: -f1)" ]
+    [ -z "$(ls "$FAKE/astray")" ]
+    : >"$FAKE/calls"
+    activated "$shell" three
+    never grep '^restart' "$FAKE/calls"
+  done
+}
+
 @test "a release whose files or modes were changed is told apart, and is not activated" {
   for shell in $SHELLS; do
     fresh

@@ -17,7 +17,7 @@ load fake/kit
     for key in user privilege arch clock disk port tools.missing; do
       grep -q "^$key=" <<<"$output" || { echo "$shell: no $key"; false; }
     done
-    never grep -v -e '^info' -e '^ps' -e '^inspect' -e '^images' -e '^image inspect' -e '^volume ls' -e '^volume inspect --format ' -e '^compose version' -e '^exec platform-database sh -c LC_ALL=C pg_controldata ' -e '^exec -i platform-database psql ' "$FAKE/calls"
+    never grep -v -e '^info' -e '^ps' -e '^inspect' -e '^images' -e '^image inspect' -e '^volume ls' -e '^volume inspect --format ' -e '^compose version' -e '^exec [a-z-]* stat -c %d:%i ' -e '^exec platform-database sh -c LC_ALL=C pg_controldata ' -e '^exec -i platform-database psql ' "$FAKE/calls"
     grep -Eq '^disk=[a-z,]*docker[a-z,]* /[^ ]* [0-9]+ ([0-9]+|-)$' <<<"$output"
   done
 }

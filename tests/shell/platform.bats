@@ -33,6 +33,45 @@ ensure='J_PLATFORM=; J_PHASE=started; journal_write() { :; }
   done
 }
 
+# as_found STATE: what the host says that cannot stay, and what it then touches.
+as_found() {
+  platform_here
+  mkdir -p "$FAKE/cut"
+  case $1 in
+  as-wanted) ;;
+  no-network) : >"$FAKE/cut/platform-edge" ;;
+  no-identity) rm "$FAKE_PATH/identity" ;;
+  no-container) rm "$FAKE/containers/platform-edge" ;;
+  *) sed -i "s/^state=.*/state=$1/" "$FAKE/containers/platform-database" ;;
+  esac
+  within "$shell" faults
+  within "$shell" "$ensure" 2>/dev/null | tail -n 1
+  grep -q 'force-recreate' "$FAKE/calls" && echo forced || echo 'as Compose likes'
+}
+
+# Turned red by: leaving a state out of platform_look (platform.sh), the one place that both read.
+@test "what the facts say cannot stay is what is touched, and no more; what has ended is started, and keeps its log" {
+  for shell in $SHELLS; do
+    while IFS='|' read -r state said touched force; do
+      fresh
+      run as_found "$state"
+      echo "$shell $state: $output"
+      [ "$output" = "${said:+$said
+}touched: $touched
+$force" ]
+    done <<END
+as-wanted|||as Compose likes
+no-network|edge it has lost its network|edge|forced
+no-identity|database which data is this host's is not recorded: $BATS_TEST_TMPDIR/host/opt/app/identity is gone|database|forced
+no-container|edge it has no container|edge|as Compose likes
+exited|database its container is exited|database|as Compose likes
+created|database its container is created|database|as Compose likes
+paused|database its container is paused|database|forced
+restarting|database it ends and is started over and over|database|forced
+END
+  done
+}
+
 @test "another major version, another C library, an image that does not answer: refused before the server is touched" {
   for shell in $SHELLS; do
     for image in 17 $'15\n/lib/ld-musl-x86_64.so.1'; do

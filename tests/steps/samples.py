@@ -80,8 +80,19 @@ class HostState:
             else ("disk=deployment,log,docker,data / 40000000 2000000",)
         )
         ports = () if any(line.startswith("port=") for line in self.repeated) else ("port=80 free",)
+        is_silent = not plain["docker.version"] and plain["docker.installed"] == "yes"
+        none = () if is_silent else self._missing()
         system = tuple(f"os_release={line}" for line in self.os_release)
-        return (*(f"{key}={value}" for key, value in plain.items()), *system, *disks, *ports, *self.repeated)
+        return (*(f"{key}={value}" for key, value in plain.items()), *system, *disks, *ports, *none, *self.repeated)
+
+    def _missing(self) -> tuple[str, ...]:
+        """What the host says of a platform service that is not there."""
+        known = [(f'container={{"service": "{service}"', f"fault={service} ") for service in PLATFORM]
+        return tuple(
+            f"fault={service} it has no container"
+            for service, starts in zip(PLATFORM, known, strict=True)
+            if not any(line.startswith(starts) for line in self.repeated)
+        )
 
     def facts(self) -> HostFacts:
         return parse_facts(self.lines())

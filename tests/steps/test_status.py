@@ -134,6 +134,17 @@ def test_status_names_what_is_not_healthy(world: World) -> None:
     assert "fab -H deployer@web1:2222 up" in outcome.remedy
 
 
+def test_status_says_what_cannot_stay_and_why_the_data_is_not_there(world: World) -> None:
+    state = serving(world.files(), OLD)
+    state = state.having("fault=edge it has lost its network", "fault=database it ends over and over")
+    world.answers(facts=told(state.having("database.fault=another cluster is there", "database.next=bring it back")))
+    outcome = status(world.host, world.work)
+    assert "  edge: it has lost its network" in world.console.said
+    said = [line for line in world.console.said if line.startswith("  database: ")]
+    assert said == ["  database: another cluster is there"]
+    assert outcome.summary == f"web1: {OLD} serves from slot blue, not healthy: database, edge"
+
+
 @pytest.mark.parametrize(("error", "why"), [("Cannot connect", "Cannot connect"), ("", "it is not installed")])
 def test_status_without_an_engine_does_not_say_that_nothing_runs(world: World, error: str, why: str) -> None:
     state = serving(world.files(), OLD).without("container=").but(docker_version="", docker_error=error)

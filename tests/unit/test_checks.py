@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from tasks.core.checks import Check, host_checks
+from tasks.core.releases import release_files
 from tasks.core.requirements import missing_requirements
-from tests.steps.samples import HostState, make_settings
+from tests.steps.samples import HostState, make_build, make_settings, serving
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_795_000_000.0
+DAEMON = "/etc/docker/daemon.json"
+UNFIT = f"unable to configure the Docker daemon with file {DAEMON}: invalid character"
 
 
 def checked(place: Path, state: HostState) -> dict[str, Check]:
@@ -43,6 +47,8 @@ def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
         ({"privilege": "docker", "docker.version": "", "docker.error": "permission denied",
           "privilege.next": "ask ann"}, "docker", "deployer may not speak to Docker: permission denied",
          "allow it: ask ann"),
+        ({"docker.version": "", "docker.error": UNFIT}, "docker", f"Docker does not start: {UNFIT}",
+         f"mend {DAEMON} on the host"),
         ({"docker.version": "19.03.1"}, "docker", "Docker 19.03.1 found, 20.10.10 required", "upgrade Docker"),
         ({"docker.rootless": "yes"}, "docker", "rootless", "system-wide"),
         ({"compose.version": "", "compose.v1": "1.29.2"}, "compose", "1.29.2 found, 2.20.0 required", "plugin"),
@@ -87,6 +93,15 @@ def test_another_application_of_ours_is_not_to_be_stopped_for_this_one(tmp_path:
     check = checked(tmp_path, HostState().having("port=80 taken the application guestbook"))["port 80"]
     assert check.found == "port 80 is taken by the application guestbook"
     assert check.remedy == "set HTTP_PORT to a free port for this one"
+
+
+def test_what_cannot_stay_is_a_line_with_the_way(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    state = serving(release_files(ROOT, settings, make_build())).having("fault=edge it has lost its network")
+    (check,) = failing(tmp_path, state)
+    assert (check.name, check.found) == ("edge", "it has lost its network")
+    assert "up puts it right" in check.remedy
+    assert failing(tmp_path, HostState()) == [], "what has never been there is no fault"
 
 
 def test_an_unsupported_system_lists_the_supported(tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ def test_everything_on_a_new_host(files: ReleaseFiles) -> None:
         "database", "edge", "backend", "frontend",
     }  # fmt: skip
     assert {(change.service, change.why) for change in plan.platform} == {
-        ("edge", "is made: there is none yet"), ("database", "is made: there is none yet"),
+        ("edge", "it has no container"), ("database", "it has no container"),
     }  # fmt: skip
+    assert "edge: it has no container; it is made, and nobody notices" in plan.lines()
     assert plan.migrations == Pending(("20260101000000_init",))
     assert "1 migration: 20260101000000_init; no dump is made, the database has no tables" in plan.lines()
     assert (plan.unhealthy, plan.configuration) == ((), ())
@@ -97,6 +98,40 @@ def test_the_reason_for_a_replacement_is_named(files: ReleaseFiles, tmp_path: Pa
     assert platform_change(planned(other, state)) == ("edge", "its compose file differs")
     unknown = state.without("active_facts=")
     assert platform_change(planned(other, unknown)) == ("edge", "its image or the settings it reads differ")
+
+
+NO_RECORD = "which data is this host's is not recorded: /opt/community-tracker/identity is gone"
+ANOTHER = "it looks at another directory than /opt/community-tracker/slots, which a copy has replaced"
+
+
+@pytest.mark.parametrize(
+    ("faults", "changes", "service", "notice"),
+    [
+        ([f"database {NO_RECORD}"], {}, "database", "requests that need it fail for about two seconds"),
+        (["edge it has lost its network"], {}, "edge", "about a second of refused connections"),
+        (["edge its container is exited"], {"state": "exited"}, "edge", "it does not serve until then"),
+        ([f"edge {ANOTHER}", f"frontend {ANOTHER}"], {}, "edge", "requests fail for about two seconds"),
+    ],
+)
+def test_what_the_host_says_cannot_stay_is_what_the_plan_says(
+    files: ReleaseFiles, faults: list[str], changes: dict[str, str], service: str, notice: str
+) -> None:
+    """The reasons are the host's own (tests/shell/platform.bats). Turned red by comparing fingerprints alone."""
+    fingerprint = files.environment[f"{service.upper()}_FINGERPRINT"]
+    state = serving(files).without(f'container={{"service": "{service}"')
+    state = state.having(container_line(service, "platform", fingerprint=fingerprint, **changes))
+    plan = planned(files, state.having(*(f"fault={fault}" for fault in faults)))
+    (change,) = plan.platform
+    assert (change.service, change.why) == (service, faults[0].removeprefix(f"{service} "))
+    assert change.interruption.startswith(notice)
+    assert set(plan.unhealthy) == {fault.partition(" ")[0] for fault in faults}
+    assert not plan.nothing
+
+
+def test_a_fault_and_a_wanted_change_are_both_said(files: ReleaseFiles, tmp_path: Path) -> None:
+    state = serving(files).having("fault=edge it has lost its network")
+    changed = rendered(tmp_path, EDGE_MEMORY="99m")
+    assert platform_change(planned(changed, state)) == ("edge", "it has lost its network, EDGE_MEMORY differs")
 
 
 def test_changed_settings_are_named_and_no_value_is_shown(files: ReleaseFiles, tmp_path: Path) -> None:
