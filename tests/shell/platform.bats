@@ -231,7 +231,7 @@ END
 other/edge other-edge-1 0.0.0.0:5812->80/tcp"; for port in 58123 58124 5812 58125 581; do port_state $port; done'
     [ "${lines[0]}" = own ]
     [ "${lines[1]}" = 'taken container stranger' ]
-    [ "${lines[2]}" = 'taken container other-edge-1' ]
+    [ "${lines[2]}" = 'taken the application other' ]
     [ "${lines[3]}${lines[4]}" = freefree ]
   done
 }
