@@ -80,7 +80,7 @@ host() {
 within() {
   local shell=$1
   shift
-  parameters >"$FAKE/parameters"
+  parameters >"$FAKE/parameters.$BASHPID" && mv "$FAKE/parameters.$BASHPID" "$FAKE/parameters" # whole for others that run now
   as "$shell" -c "set -eu; LC_ALL=C; . '$FAKE/functions'; . '$FAKE/parameters'; privilege_find; parameters_complete; $*"
 }
 
