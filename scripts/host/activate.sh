@@ -84,6 +84,7 @@ activation_volumes() {
   volumes_ensure "$J_RELEASE" || return 1
   identity_adopt || return 1
   slots_ensure || return 1
+  platform_wake || return 1
   slots_follow || return 1
   slot_remove "$J_TO"
 }

@@ -57,6 +57,15 @@ faults() {
   done
 }
 
+# platform_wake: what somebody has paused goes on as it is; to be replaced, it would have to hear its stop signal.
+platform_wake() {
+  wake_ids=$(containers_of platform '{{.State}} {{.ID}}' | sed -n 's/^paused //p') || return 1
+  [ -n "$wake_ids" ] || return 0
+  say "what was paused of database and edge goes on"
+  # shellcheck disable=SC2086 # one argument an id
+  told platform engine unpause $wake_ids
+}
+
 platform_key() { if [ "$1" = edge ]; then echo EDGE_FINGERPRINT; else echo DATABASE_FINGERPRINT; fi; }
 
 # platform_ensure RELEASE [SERVICES]: J_PLATFORM names the services that were touched, so that they can be put back.

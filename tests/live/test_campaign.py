@@ -56,9 +56,10 @@ class Fault:
 
 FAULTS = (
     Fault("none", "true", succeeds=True),
-    Fault("edge frozen", f"docker pause {service('edge')}", succeeds=None),  # where the other release has another edge
+    Fault("edge frozen", f"docker pause {service('edge')}", succeeds=True),
     Fault("edge gone", f"docker rm -f {service('edge')}", succeeds=True),
-    Fault("database frozen", f"docker pause {service('database')}"),
+    Fault("database frozen", f"docker pause {service('database')}", succeeds=True),
+    Fault("database hangs", f"docker kill -s STOP {service('database')}", f"docker kill -s CONT {service('database')}"),
     Fault("backend dies", DIES),
     Fault(
         "a file is edited",

@@ -72,6 +72,21 @@ END
   done
 }
 
+# Turned red by: no platform_wake in activation_volumes (activate.sh): the engine waits for a stop signal that nobody hears.
+@test "what is paused goes on, and is not replaced" {
+  for shell in $SHELLS; do
+    fresh
+    activated "$shell" one
+    sed -i 's/^state=.*/state=paused/' "$FAKE/containers/platform-database" "$FAKE/containers/platform-edge"
+    : >"$FAKE/calls"
+    run host "$shell" restart
+    echo "$shell $output"
+    [ "$status" = 0 ]
+    grep -q '^unpause ' "$FAKE/calls"
+    never grep -q 'force-recreate' "$FAKE/calls"
+  done
+}
+
 @test "another major version, another C library, an image that does not answer: refused before the server is touched" {
   for shell in $SHELLS; do
     for image in 17 $'15\n/lib/ld-musl-x86_64.so.1'; do
