@@ -56,7 +56,7 @@ backup_name() {
 # backup_dump CONTAINER FILE: written, listed, and with all tables that the database has. Those of an extension are made by it, and
 # may be in the list as well.
 backup_dump() {
-  backup_said=$( (umask 077 && engine_quietly exec "$1" pg_dump -U postgres -d "$POSTGRES_DB" -Fc >"$2") 2>&1) || {
+  backup_said=$( (umask 077 && engine_quietly exec "$1" pg_dump -U postgres -d "dbname=$POSTGRES_DB connect_timeout=10" -Fc >"$2") 2>&1) || {
     blame database "pg_dump failed: $(one_line "$backup_said" | tail -c 300)" "df -h $DEPLOYMENT_PATH on the host; fab -H HOST verify"
     return 1
   }

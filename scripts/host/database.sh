@@ -6,10 +6,10 @@
 #             (bytes); release_migrations=RELEASE NAME,NAME (repeated).
 # Exit codes: a function returns 1 when there was no answer.
 
-# database_ask CONTAINER SQL
-database_ask() { engine exec "$1" psql -X -A -t -q -U postgres -d "$POSTGRES_DB" -c "$2"; }
+# database_ask CONTAINER SQL: a server that does not answer is not waited for.
+database_ask() { engine exec "$1" psql -X -A -t -q -U postgres -d "dbname=$POSTGRES_DB connect_timeout=10" -c "$2"; }
 
-# database_script CONTAINER: SQL and psql's own commands on standard input; a server that does not answer is not waited for.
+# database_script CONTAINER: SQL and psql's own commands on standard input; the same.
 database_script() {
   docker exec -i "$1" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres \
     -d "dbname=$POSTGRES_DB connect_timeout=5 options='-c statement_timeout=10s'" 9>&-

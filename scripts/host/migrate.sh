@@ -27,7 +27,10 @@ migration_stuck_check() {
 
 # migrate_dump RELEASE: the data as it was, before its schema changes; a database without tables has none.
 migrate_dump() {
-  dump_tables=$(database_ask "$(container_of platform database)" "$DATABASE_TABLES") || return 1
+  dump_tables=$(database_ask "$(container_of platform database)" "$DATABASE_TABLES") || {
+    blame database "it does not say how many tables it has" "fab -H HOST logs --service database"
+    return 1
+  }
   [ "$dump_tables" != 0 ] || return 0
   say "dumping the database ($dump_tables tables) before its schema changes"
   backup_make "$1" || return 1

@@ -65,7 +65,7 @@ restore_space() {
 }
 
 # restore_ask SQL: outside of the application's database, under a name by which a restore that was cut off is found.
-restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d 'dbname=postgres application_name=restore' -c "$1"; }
+restore_ask() { engine exec "$restore_id" psql -X -A -t -q -v ON_ERROR_STOP=1 -U postgres -d 'dbname=postgres application_name=restore connect_timeout=10' -c "$1"; }
 
 restore_drop() { restore_ask "drop database if exists \"$restore_new\" with (force)" >/dev/null 2>&1; }
 restore_end() {
@@ -124,7 +124,7 @@ restore_make() {
 restore_fill() {
   restore_make || refuse 1 "cannot make a database to restore into; the database is as it was" "fab -H HOST logs --service database"
   say "restoring ${restore_file##*/} beside the database"
-  restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "dbname=$restore_new application_name=restore" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
+  restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "dbname=$restore_new application_name=restore connect_timeout=10" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
     refuse 1 "the dump does not restore: $(one_line "$restore_said" | tail -c 300); the database is as it was" "fab -H HOST backup --list names others"
   restore_found=$(engine exec "$restore_id" psql -X -A -t -q -U postgres -d "$restore_new" -c "analyze" -c \
     "$DATABASE_TABLES" | tail -n 1)
