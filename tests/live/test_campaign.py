@@ -46,12 +46,12 @@ class Served:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the host before a rollback, what mends it, and whether that rollback succeeds (None: it may)."""
+    """What happens to the host before a rollback, what mends it, and whether that rollback succeeds."""
 
     kind: str
     before: str
     after: str = "true"
-    succeeds: bool | None = False
+    succeeds: bool = False
 
 
 FAULTS = (
@@ -178,7 +178,7 @@ def go_back(fault: Fault, number: int, checkout: Checkout, host: LabHost) -> lis
     print(f"{what}, {time.monotonic() - began:.1f} s")
     if done.returncode == 0:
         wrong = untruths(host, before["previous"])
-        wrong += ["it cannot have succeeded"] if fault.succeeds is False else []
+        wrong += ["it cannot have succeeded"] if not fault.succeeds else []
     else:
         wrong = [] if not fault.succeeds and done.returncode == 1 else [done.stdout + done.stderr]
         wrong += [] if "next: " in done.stderr else [f"no next command: {done.stderr}"]

@@ -383,7 +383,9 @@ def test_an_engine_that_cannot_start_with_its_configuration_is_said_to_be_that(b
     done = there.fab("install-docker", check=False)
     bare.run("rm /etc/docker/daemon.json")
     assert done.returncode == 1
-    assert "Docker does not start: unable to configure the Docker daemon with file /etc/docker/daemon.json" in done.stderr
+    assert (
+        "Docker does not start: unable to configure the Docker daemon with file /etc/docker/daemon.json" in done.stderr
+    )
     assert "next: mend /etc/docker/daemon.json on the host" in done.stderr
     assert "started Docker" in there.fab("install-docker").stdout
 
