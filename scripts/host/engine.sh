@@ -87,7 +87,7 @@ engine_error() {
 }
 
 # engine_validate: what the daemon says of its configuration. It starts nothing; Docker 23 is the first that can be asked so.
-engine_validate() { PATH=$PATH:/usr/sbin:/usr/local/sbin dockerd --validate 2>&1 </dev/null 9>&- || true; }
+engine_validate() { PATH=$PATH:/usr/sbin:/usr/local/sbin dockerd --validate 2>&1 </dev/null 9>&- || true; } # its complaint is what is wanted
 
 # engine_misconfigured TEXT: of the daemon's own lines, the one that names the file and what is wrong with it; or nothing.
 engine_misconfigured() { printf '%s\n' "$1" | sed -n 's/^.*\(unable to configure the Docker daemon with file \)/\1/p' | tail -n 1; }

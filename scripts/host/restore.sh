@@ -126,7 +126,7 @@ restore_fill() {
   say "restoring ${restore_file##*/} beside the database"
   restore_said=$(docker exec -i "$restore_id" pg_restore -U postgres -d "dbname=$restore_new application_name=restore connect_timeout=10" --exit-on-error --single-transaction <"$restore_file" 9>&- 2>&1) ||
     refuse 1 "the dump does not restore: $(one_line "$restore_said" | tail -c 300); the database is as it was" "fab -H HOST backup --list names others"
-  restore_found=$(engine exec "$restore_id" psql -X -A -t -q -U postgres -d "$restore_new" -c "analyze" -c \
+  restore_found=$(engine exec "$restore_id" psql -X -A -t -q -U postgres -d "dbname=$restore_new connect_timeout=10" -c "analyze" -c \
     "$DATABASE_TABLES" | tail -n 1)
   [ "$restore_found" = "$restore_tables" ] ||
     refuse 1 "restored $restore_found tables of $restore_tables; the database is as it was" "fab -H HOST backup --list names others"
