@@ -85,7 +85,7 @@ old_or_new() {
   activated dash zero && activated dash one
   echo 1 >"$FAKE/tables"
   EDGE=other pushed two more
-  walk 41 old_or_new activate two
+  walk 73 old_or_new activate two
 }
 
 # nothing_or RELEASE: of a host that has had none.
@@ -106,7 +106,7 @@ first_or_nothing() {
 @test "the first deployment" {
   fresh
   pushed one one
-  walk 41 first_or_nothing activate one
+  walk 73 first_or_nothing activate one
 }
 
 after_failure() { rm -f "$FAKE/faults" && old_or_new "$@"; }
@@ -116,13 +116,13 @@ after_failure() { rm -f "$FAKE/faults" && old_or_new "$@"; }
   activated dash one
   EDGE=other pushed two
   echo crash >"$FAKE/faults"
-  walk 41 after_failure activate two
+  walk 73 after_failure activate two
 }
 
 @test "a rollback" {
   fresh
   activated dash one && EDGE=other activated dash two
-  walk 41 old_or_new rollback
+  walk 73 old_or_new rollback
 }
 
 restarted() { next_of "$@" && unsettled one; }
@@ -130,14 +130,14 @@ restarted() { next_of "$@" && unsettled one; }
 @test "a restart" {
   fresh
   activated dash one
-  walk 41 restarted restart
+  walk 73 restarted restart
 }
 
 @test "a backup" {
   fresh
   activated dash one
   echo 1 >"$FAKE/tables"
-  walk 13 restarted backup
+  walk 17 restarted backup
 }
 
 # one_database: the application's, with the old content or the dump's; and what was put aside, if anything.
@@ -156,7 +156,7 @@ one_database() {
   echo 1 >"$FAKE/tables"
   mkdir "$FAKE/databases" && echo new >"$FAKE/databases/app"
   host dash backup
-  walk 9 one_database restore "$(cd "$FAKE_PATH/backups" && echo *.dump)"
+  walk 15 one_database restore "$(cd "$FAKE_PATH/backups" && echo *.dump)"
 }
 
 # down_or_up: `down` again ends it; or the release is brought up again.
@@ -175,13 +175,13 @@ down_or_up() {
 @test "down" {
   fresh
   activated dash one
-  walk 9 down_or_up down
+  walk 11 down_or_up down
 }
 
 @test "down with the volumes" {
   fresh
   activated dash one
-  walk 13 down_or_up down volumes
+  walk 19 down_or_up down volumes
 }
 
 # cut_in NUMBER: a deployment that also changes the edge, killed just after it has written its journal for that time: 1 started,
@@ -202,19 +202,19 @@ cut_in() {
 
 @test "the recovery that undoes a deployment" {
   cut_in 4 slot-up
-  walk 11 old_or_new maintenance off
+  walk 21 old_or_new maintenance off
 }
 
 @test "the recovery that finishes one" {
   cut_in 5 switched
-  walk 17 old_or_new maintenance off
+  walk 33 old_or_new maintenance off
 }
 
 @test "maintenance, on and off" {
   fresh
   activated dash one
   echo public >"$FAKE/faults" # nobody is let in any more
-  walk 9 restarted maintenance on
+  walk 15 restarted maintenance on
   host dash maintenance on
-  walk 3 restarted maintenance off
+  walk 7 restarted maintenance off
 }

@@ -73,9 +73,9 @@ try='sleep() { :; }; J_TASK=deploy; STEP=trial; trial_ensure two && echo well ||
   done
 }
 
-# Each fault under one of the shells: the ways there are walked under all of them elsewhere.
+# Each fault under one of the shells: the ways there are walked under more of them elsewhere.
 @test "one that ends, makes no cluster, is not ready, or does not pass on: said with the reason, and what serves is not touched" {
-  set -- $SHELLS $SHELLS
+  set -- $ALL_SHELLS $ALL_SHELLS
   for each in 'database/trial/its container ended with exit code 7' 'database/trial-cluster/its container ended with exit code 7' \
     'database/ready/not ready within 1 s' 'edge/trial/its container ended with exit code 7' 'edge/beside/the new edge does not answer with release one'; do
     IFS=/ read -r tried fault reason <<<"$each"
@@ -179,7 +179,7 @@ try='sleep() { :; }; J_TASK=deploy; STEP=trial; trial_ensure two && echo well ||
 }
 
 @test "what a killed trial has left: recovery, prune and down remove it; and nothing else" {
-  set -- $SHELLS
+  set -- $ALL_SHELLS
   for task in 'activate two' prune down; do
     serving_here database
     within "$1" 'sleep() { :; }; trial_service=database; trial_volumes_make; trial_database two' >/dev/null 2>&1
