@@ -19,6 +19,7 @@ from tasks.core.protocols import Outcome
 from tasks.core.releases import Build, release_name
 from tasks.core.settings import build_inputs, refuse
 from tasks.core.workspace import Workspace
+from tasks.image_scan import require_no_secrets
 from tasks.image_store import ImageStore
 from tasks.last_build import building, last_build, write_build
 from tasks.runtime import find_runtime
@@ -27,8 +28,8 @@ from tasks.runtime import find_runtime
 def build(work: Workspace) -> Outcome:
     """Build the four images on the workstation.
 
-    What was built from the same input is reused, whoever built it. Writes .deploy/last-build.json, which ship-images
-    and push-config read. Undo: docker rmi.
+    What was built from the same input is reused, whoever built it. Images with a secret in them are refused. Writes
+    .deploy/last-build.json, which ship-images and push-config read. Undo: docker rmi.
     """
     made = make_build(work)
     summary = (
@@ -53,8 +54,8 @@ def require_sources(work: Workspace) -> None:
 def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:
     """Have all four images, in the local store or (given its facts) on the host, and give the build they make.
 
-    Waits for another build in this checkout, and takes over what that made. Raises SettingsError, RuntimeMissing
-    or BuildFailed.
+    Waits for another build in this checkout, and takes over what that made. Raises SettingsError, RuntimeMissing,
+    BuildFailed or SecretInImage.
     """
     require_sources(work)
     runtime = find_runtime(work)
@@ -71,6 +72,7 @@ def _make_build(work: Workspace, builder: Builder, facts: HostFacts | None) -> M
     images = {service: image for service, image in found.items() if image}
     missing = [each for each in wanted if each.service not in images]
     images |= builder.build(missing)
+    require_no_secrets(work, images.values())
     new = _name_build(work, builder.platform, images, previous)
     if new != previous:
         write_build(work.root, new)

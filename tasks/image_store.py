@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from tasks.core import builders
 from tasks.core.archive import ArchivedImage, read_archive
@@ -13,6 +14,8 @@ from tasks.core.identity import Server, parse_server
 from tasks.core.images import hex_tag
 from tasks.core.protocols import Workstation
 from tasks.core.releases import Build
+
+_Read = TypeVar("_Read")
 
 
 class ImageStore:
@@ -74,10 +77,14 @@ class ImageStore:
         return names
 
     def archived(self, tag: str) -> ArchivedImage:
-        """Read what `save` writes of an image: its digest and layers, the same on every store."""
-        save = builders.save(self._runtime.name, tag)
+        """Read of an image what is the same on every store: its digest and layers."""
+        return self.read_saved(read_archive, tag)[0]
+
+    def read_saved(self, read: Callable[[Iterable[bytes]], _Read], *tags: str) -> _Read:
+        """Have what `save` writes of images read, as a stream; a reader's ValueError says that it cannot be."""
+        save = builders.save(self._runtime.name, *tags)
         try:
-            return read_archive(self._workstation.pipe(save))[0]
+            return read(self._workstation.pipe(save))
         except ValueError as error:
             raise BuildFailed(
                 f"`{' '.join(save)}` wrote what cannot be read", detail=str(error), remedy="try again, then fab doctor"

@@ -22,6 +22,7 @@ from tasks.core.requirements import version_numbers
 from tasks.core.units import size
 from tasks.core.workspace import Workspace
 from tasks.hosts import held, host_parameters, require_disk, require_engine
+from tasks.image_scan import require_no_secrets
 from tasks.last_build import needed_build
 from tasks.runtime import find_runtime
 
@@ -53,12 +54,13 @@ def send_images(
 ) -> Outcome:
     """Send what the host lacks, then see that all four images have their release tag.
 
-    Raises ShipFailed when an image does not verify even after it was sent whole.
+    Raises SecretInImage before anything is sent, ShipFailed when an image does not verify even after it was sent whole.
     """
     images = [build.images[service] for service in SERVICES]
     missing = [image for image in images if not image.is_on(facts)]
     sent = 0
     if missing:
+        require_no_secrets(work, missing)  # a build's secrets may have changed since
         require_disk(host, facts, image_needs(missing, facts))
         shipment = _Shipment(missing, release, facts)
         mismatched, sent, said = _send(host, work, shipment, layers_on(facts))

@@ -48,8 +48,6 @@ def needed_build(root: Path) -> Build:
 
 def write_build(root: Path, made: Build) -> None:
     """Write .deploy/last-build.json in one step."""
-    place = root / ".deploy"
-    place.mkdir(exist_ok=True)
     data = {
         "schema": 1,
         "release": made.release,
@@ -58,12 +56,18 @@ def write_build(root: Path, made: Build) -> None:
         "migrations": list(made.migrations),
         "names": dict(made.names),
     }
-    descriptor, new = tempfile.mkstemp(dir=place, prefix="last-build.json.")
+    write_whole(root / ".deploy" / "last-build.json", json.dumps(data, indent=2) + "\n", mode=0o644)
+
+
+def write_whole(file: Path, text: str, *, mode: int) -> None:
+    """Write a file in one step: a reader finds the old one or the new one."""
+    file.parent.mkdir(exist_ok=True)
+    descriptor, new = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(json.dumps(data, indent=2) + "\n")
-        Path(new).chmod(0o644)
-        Path(new).replace(place / "last-build.json")
+        with os.fdopen(descriptor, "w") as writing:
+            writing.write(text)
+        Path(new).chmod(mode)
+        Path(new).replace(file)
     except BaseException:
         Path(new).unlink(missing_ok=True)
         raise

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 BLOCK = 1 << 20
-_SMALL = 4 << 20
+SMALL = 4 << 20
+"""Bytes up to which a file of an archive that is no layer is kept: manifests and configurations."""
 
 
 class BlockReader(io.RawIOBase):
@@ -70,7 +71,7 @@ def read_archive(blocks: Iterable[bytes]) -> list[ArchivedImage]:
         with tarfile.open(fileobj=cast("IO[bytes]", BlockReader(blocks)), mode="r|", bufsize=BLOCK) as archive:
             for member in archive:
                 names.add(member.name)
-                if member.isfile() and member.size <= _SMALL and not member.name.endswith("/layer.tar"):
+                if member.isfile() and member.size <= SMALL and not member.name.endswith("/layer.tar"):
                     content = archive.extractfile(member)
                     small[member.name] = content.read() if content else b""
     except tarfile.TarError as error:

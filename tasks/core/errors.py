@@ -11,6 +11,7 @@ DeployError                 1
 ├── UnsupportedHost         3   operating system, engine or Compose are not what we can work with
 ├── Locked                  4   somebody else is deploying
 ├── BuildFailed             1
+├── SecretInImage           1   an image holds a secret: it is not sent anywhere
 ├── InstallFailed           1   Docker or Compose could not be installed, or does not start
 ├── ShipFailed              1   transfer or verification of images
 ├── HostFailed              1   a script on the host ended with an exit code that the caller did not accept
@@ -98,6 +99,10 @@ class Locked(DeployError):
 
 class BuildFailed(DeployError):
     """Report a failed image build, with the builder's last lines."""
+
+
+class SecretInImage(DeployError):
+    """Refuse images that hold a secret, naming the secret and where it is, never its value; nothing was sent."""
 
 
 class InstallFailed(DeployError):

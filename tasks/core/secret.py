@@ -7,8 +7,8 @@ class Secret:
     """Hold a value and show `***` instead; `reveal` is its one exit.
 
     Not a `str`: formatting, joining or logging one by accident shows the mask or fails. `reveal` is called only in
-    tasks/core/releases.py: for the text of app.env.json, a 0600 file, and for the digests that tell whether a value
-    has changed.
+    tasks/core/releases.py, for the text of app.env.json, a 0600 file, and for the digests that tell whether a value
+    has changed; and in tasks/core/secret_forms.py, for what is looked for in images.
     """
 
     __slots__ = ("__value",)

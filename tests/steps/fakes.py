@@ -198,6 +198,8 @@ class FakeDocker:
     stopped: bool = False
     server: tuple[str, ...] = ("postgres (PostgreSQL) 15.18", "ld-musl-x86_64.so.1")
     """What a database image says of itself."""
+    planted: str = ""
+    """What every image that is built gets in its layer besides."""
 
     def __post_init__(self) -> None:
         for base in ("node:lts-alpine", "nginx:alpine", "postgres:15-alpine"):
@@ -266,7 +268,7 @@ class FakeDocker:
         content = "".join(f"{path.relative_to(context)} {sha256(path.read_bytes())}\n" for path in files)
         given = [words[place + 1] for place, word in enumerate(words) if word == "--label"]
         labels = dict(label.split("=", 1) for label in given)
-        self.images[tag] = _image(content, labels)
+        self.images[tag] = _image(content + self.planted, labels)
         return Answer(0, (), ("#1 building", "#2 done"))
 
     def pipe(self, command: Sequence[str]) -> Iterator[bytes]:

@@ -153,6 +153,7 @@ BAD = {
     "APP_NAME": ["Foo", "a_b", "-a", "a-", "a" * 40, "a.b", "shop-blue", "x-green", "localhost", "é"],
     "APP_SOURCE": ["~/app", "a,b", "$HOME"],
     "APP_KEYS": ["A B", "A,,B", "1A", "A, B", "HTTP_PORT"],
+    "IMAGES_MAY_HOLD": ["A B", ",A", "1A"],
     "DEPLOYMENT_PATH": [
         "opt/x",
         "/",
@@ -204,7 +205,7 @@ GOOD = {
     "FRONTEND_MEMORY": ["16m", "1g", "65536k"],
 }
 
-OPTIONAL = {"DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "BUILD_CA_FILE"}
+OPTIONAL = {"DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_CA_FILE"}
 
 
 def test_every_setting_has_bad_examples() -> None:

@@ -50,6 +50,11 @@ class Deployment(Group):
         default="",
         example="LOG_PATHS,NODE_EVN",
     )
+    images_may_hold: Annotated[tuple[str, ...], names()] = setting(
+        "The application's own variables whose values are no secrets: that an image holds one is no fault.",
+        default="",
+        example="CLUB_NAME,MAIL_SENDER",
+    )
     deployment_path: Annotated[str, host_path()] = setting(
         "Directory on the host that holds releases and state. Default: /opt/ and APP_NAME.",
         default=_below("/opt"),
