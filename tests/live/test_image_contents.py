@@ -65,6 +65,7 @@ def markers(checkout: Checkout) -> dict[str, str]:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_nothing_secret_is_in_an_image(service: str, markers: dict[str, str], checkout: Checkout) -> None:
+    """Feature: production-deployment-system, Property 27: Secret exclusion"""
     made = json.loads((checkout.path / ".deploy/last-build.json").read_text())["images"][service]
     wanted = {what: written_as(marker) for what, marker in markers.items()}
     found: set[str] = set()
