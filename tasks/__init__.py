@@ -3,6 +3,7 @@
 from tasks.activation import up
 from tasks.backups import backup, restore
 from tasks.builds import build
+from tasks.certificates import renew_certs
 from tasks.deployment import deploy, plan
 from tasks.doctor import doctor
 from tasks.down import down
@@ -46,6 +47,7 @@ STEPS = (
     backup,
     restore,
     resolve_migration,
+    renew_certs,
     maintenance,
     prune,
     down,

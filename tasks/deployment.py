@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from tasks.activation import activate, say_what_next, step_times
 from tasks.builds import make_build, require_sources
+from tasks.certificates import local_certificate, renew, send_certificate
 from tasks.core.application import migrations
+from tasks.core.certificates import Certificate
 from tasks.core.disk import DiskNeed, deployment_needs, shortages
 from tasks.core.facts import HostFacts
 from tasks.core.installation import Installation
@@ -88,15 +90,19 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
             _install(host, work, lock, clock)
         name = choose_name(host, wanted.build, wanted.files, lock.facts)
         remember_name(work.root, wanted.build, host.name, name)
-        plan_now = make_plan(wanted.files, name, lock.facts)
+        plan_now = make_plan(wanted.files, name, lock.facts, certificate=wanted.certificate)
         if plan_now.nothing:  # another deployment, or the end of one that was cut off, has done it meanwhile
             return _already_so(host, plan_now, clock)
+        if plan_now.is_certificate_alone:
+            send_certificate(host, work, wanted.certificate, lock.facts)
+            return renew(host, lock)
         require_disk(host, lock.facts, wanted.needs(lock.facts))
         with clock.step("ship"):
             sent = send_images(host, work, wanted.build, name, lock.facts)
         work.console.say(f"  {sent.summary}")
         with clock.step("push config"):
             push_release(host, work, wanted.files, name, lock.facts)
+            send_certificate(host, work, wanted.certificate, lock.facts)
         with clock.step("activate"):
             result = activate(host, lock, name)
     return _summary(host, work, result, clock)
@@ -109,6 +115,7 @@ class _Prepared:
     build: Build
     files: ReleaseFiles
     plan: Plan
+    certificate: Certificate | None
 
     def needs(self, facts: HostFacts) -> tuple[DiskNeed, ...]:
         """Give the room it takes on the host."""
@@ -124,8 +131,11 @@ def _prepare(host: Host, work: Workspace, facts: HostFacts, installation: Instal
     files = release_files(work.root, work.settings, made.build)
     name = choose_name(host, made.build, files, facts)
     remember_name(work.root, made.build, host.name, name)
-    plan = make_plan(files, name, facts, installation.lines if installation else ())
-    return _Prepared(made.build.called(name, host.name), files, plan)
+    certificate = local_certificate(work.settings)
+    for warning in certificate.warnings if certificate else ():
+        work.console.warn(warning)
+    plan = make_plan(files, name, facts, installation.lines if installation else (), certificate=certificate)
+    return _Prepared(made.build.called(name, host.name), files, plan, certificate)
 
 
 def _require_server(host: Host, work: Workspace, facts: HostFacts, build: Build) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.core.application import check_application
+from tasks.core.certificates import read_certificate
 from tasks.core.checks import Check, host_checks, identity_checks
 from tasks.core.errors import DeployError
 from tasks.core.identity import Server
@@ -22,7 +23,7 @@ def doctor(host: Host, work: Workspace) -> Outcome:
 
     Changes nothing. Each line that fails has its remedy; exit code 1 when one fails. `?` marks what cannot be known.
     """
-    checks = [_application(work.settings), *_runtime(work)]
+    checks = [_application(work.settings), *_certificate(work.settings), *_runtime(work)]
     for check in checks:
         work.console.say(str(check))
     facts = read_facts(host, work)
@@ -43,6 +44,16 @@ def doctor(host: Host, work: Workspace) -> Outcome:
 def _application(settings: Settings) -> Check:
     faults = check_application(settings.app_source)
     return Check("application", not faults, "; ".join(faults) or str(settings.app_source), "see docs/application.md")
+
+
+def _certificate(settings: Settings) -> Iterator[Check]:
+    """Check the pair of CERT_PATH on this workstation, where one is asked for."""
+    if settings.enable_https and settings.cert_directory:
+        certificate, faults = read_certificate(settings.cert_directory, names=settings.server_names)
+        found = "; ".join(
+            [*certificate.warnings, f"{certificate.days_left} days left"] if certificate else map(str, faults)
+        )
+        yield Check("CERT_PATH", not faults, found, "fab check-config names each fault and what is accepted")
 
 
 def _runtime(work: Workspace) -> Iterator[Check]:

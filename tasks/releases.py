@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tasks.certificates import local_certificate, send_certificate
 from tasks.core.disk import RELEASE_NEEDS
 from tasks.core.facts import HostFacts
 from tasks.core.protocols import Host, Outcome
@@ -18,9 +19,10 @@ def push_config(host: Host, work: Workspace, *, release: str = "", wait: int = 0
     """Write the release directory of the last build on a host.
 
     Under the host's lock. Compose files, settings and scripts, complete and checked, moved into place in one step;
-    nothing that runs is touched. Undo: delete the directory on the host.
+    beside it a new certificate of CERT_PATH. Nothing that runs is touched. Undo: delete the directory on the host.
     """
     made = needed_build(work.root)
+    certificate = local_certificate(work.settings)
     files = release_files(work.root, work.settings, made)
     with held(host, work, "push-config", wait=wait, release=release or made.release) as lock:
         require_identity(host, work, lock.facts)
@@ -28,6 +30,7 @@ def push_config(host: Host, work: Workspace, *, release: str = "", wait: int = 0
         if not release:
             remember_name(work.root, made, host.name, name)
         changed = push_release(host, work, files, name, lock.facts)
+        changed = send_certificate(host, work, certificate, lock.facts) or changed
         changed = tag_images(host, work, made, name, lock.facts) or changed
     summary = f"{host.name}: pushed {name}" if changed else f"{host.name}: already so, {name} is there"
     return Outcome(changed, summary, data={"release": name})

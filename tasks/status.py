@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.core.errors import HostFailed, NothingDeployed
 from tasks.core.protocols import Host, Outcome
 from tasks.core.reasons import refusal, typed
-from tasks.core.status import next_command, status_data, status_lines, status_title
+from tasks.core.status import is_certificate_expired, next_command, status_data, status_lines, status_title
 from tasks.core.workspace import Workspace
 from tasks.hosts import host_parameters, read_facts, require_readable
 
@@ -14,7 +14,8 @@ def status(host: Host, work: Workspace) -> Outcome:
     """Show which release serves, from which slot, and how each container is.
 
     The releases on the host with their status, and the next command where something is to be done. Changes nothing.
-    Exit code 1 when something is deployed and the engine does not answer: whether it serves cannot be seen then.
+    Exit code 1 when something is deployed and the engine does not answer (whether it serves cannot be seen then), and
+    when the certificate has expired.
     """
     facts = read_facts(host, work)
     require_readable(host, facts)
@@ -24,7 +25,7 @@ def status(host: Host, work: Workspace) -> Outcome:
         False,
         f"{host.name}: {status_title(facts)}",
         data=status_data(facts, host.target),
-        exit_code=1 if facts.active and not facts.engine.version else 0,
+        exit_code=1 if (facts.active and not facts.engine.version) or is_certificate_expired(facts) else 0,
         remedy=next_command(facts, host.target),
     )
 

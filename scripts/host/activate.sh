@@ -28,6 +28,7 @@ activation_transact() {
   step begin activation_begin
   step check activation_check "$1"
   step volumes activation_volumes
+  ! is_https_wanted || step certificates certificates_ensure "$1"
   step trial trial_ensure "$1"
   step platform platform_ensure "$1"
   step migrate activation_migrate "$1"

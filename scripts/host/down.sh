@@ -42,7 +42,7 @@ down_state() {
 # The identity goes first: without it, what is left of the volumes serves again, and nothing of them is missed.
 down_volumes() {
   VOLUMES=$(engine volume ls -q)
-  rm -rf "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets"
+  rm -rf "$DEPLOYMENT_PATH/identity" "$DEPLOYMENT_PATH/cache/assets" "$(certificate_record)" "$(certificate_staged)"
   volume_names | while IFS= read -r down_volume; do
     is_volume "$down_volume" || continue
     down_directory=$(volume_directory "$down_volume")

@@ -26,6 +26,7 @@ facts() {
   fault_facts
   data_facts
   maintenance_facts
+  certificate_facts
   lock_facts
 }
 

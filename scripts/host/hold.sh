@@ -2,7 +2,7 @@
 #
 # Parameters: all. Argument: TASK. Standard input, after `ready`: ping (again and again), then one of activate RELEASE | rollback [RELEASE] | down [volumes] |
 #             prune | backup | restore NAME | restore-forget | resolve-migration NAME rolled-back|applied |
-#             maintenance on [MESSAGE]|off | release.
+#             maintenance on [MESSAGE]|off | renew-certs | release.
 # Output:     locked=yes; recovered=... (recover.sh); the facts; facts.end=yes; ready; pong; results.
 # Exit codes: 0 released, or 60 s of silence; 1 cannot; 4 locked by another; else the command's own.
 
@@ -56,6 +56,7 @@ hold_obey() {
   'maintenance on') maintenance on '' 9>&- ;;
   'maintenance on '*) maintenance on "${HOLD_LINE#maintenance on }" 9>&- ;;
   'maintenance off') maintenance off 9>&- ;;
+  renew-certs) renew_certs 9>&- ;;
   down) down_all no 9>&- ;;
   'down volumes') down_all volumes 9>&- ;;
   *) refuse 2 "hold: not a command: $HOLD_LINE" ;;

@@ -16,6 +16,7 @@ status() {
   fi
   ! is_journal || printf 'in progress  %s, phase %s\n' "$(value_of "$(journal_path)" release)" "$(value_of "$(journal_path)" phase)"
   ! is_maintenance || printf 'maintenance  on since %s\n' "$(value_of "$(maintenance_path)/facts" since)"
+  [ -z "$(certificate_value pair)" ] || ! is_https || printf 'certificate  %s\n' "$(certificate_text)"
   printf 'lock         %s\n' "$(lock_facts | sed 's/^lock=//')"
   database_fault || printf 'database     %s\n  next       %s\n' "$FAILED_REASON" "$FAILED_NEXT"
   [ "$(served_slot)" = none ] || faults 2>/dev/null | while read -r status_service status_why; do

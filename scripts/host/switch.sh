@@ -39,11 +39,16 @@ public_release() { public_request "$1" "$(check_path "$2")"; }
 # public_request RELEASE PATH: the same as everybody gets it, under maintenance too.
 public_request() { request_release host "$1" "$(public_url "$2")"; }
 
-# request_release NETWORK RELEASE URL: the X-Release of the answer, or what went wrong; asked by the release's backend image.
-request_release() {
-  engine_quietly run --rm --network "$1" --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
+# request_release NETWORK RELEASE URL: the X-Release of the answer, or what went wrong.
+request_release() { request_run "$1" "$2" --print-header X-Release "$3"; }
+
+# request_run NETWORK RELEASE WORD...: asked by the release's backend image (containers/backend/request).
+request_run() {
+  request_network=$1 request_image=$(release_value "$2" image.backend)
+  shift 2
+  engine_quietly run --rm --network "$request_network" --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
     --pull never --log-driver none --label "app=$APP_NAME" --label service=request --label slot=none --user "$API_USER_UID:$API_USER_GID" \
-    --entrypoint /usr/local/bin/request "$(release_value "$2" image.backend)" --print-header X-Release "$3" 2>&1
+    --entrypoint /usr/local/bin/request "$request_image" "$@" 2>&1
 }
 
 # public_wait RELEASE: the published port answers with this release.

@@ -24,6 +24,7 @@ verify() {
   }
   verify_containers
   verify_answers
+  ! is_https || verify_certificate
   return $VERIFY_CODE
 }
 
@@ -82,5 +83,17 @@ verify_answers() {
     check port healthy "$(public_url /health) answers with release $VERIFY_RELEASE"
   else
     check port unhealthy "$(public_url /health) does not answer with release $VERIFY_RELEASE: $(one_line "$verify_said")"
+  fi
+}
+
+# verify_certificate: the published port presents the certificate that this host has.
+verify_certificate() {
+  certificate_edge || CERTIFICATE_PORT=
+  if [ -z "$CERTIFICATE_PORT" ]; then
+    check certificate unhealthy "no edge runs that has HTTPS"
+  elif verify_said=$(certificate_served "$VERIFY_RELEASE") && [ "$verify_said" = "$(certificate_value fingerprint)" ]; then
+    check certificate healthy "port $CERTIFICATE_PORT presents it: $(certificate_text)"
+  else
+    check certificate unhealthy "port $CERTIFICATE_PORT does not present $(certificate_value fingerprint), which this host has: $(one_line "$verify_said")"
   fi
 }

@@ -84,11 +84,13 @@ volume_directory_check() {
     "on the host: install -d -m 0711 -o $directory_owner -g $directory_owner $1"
 }
 
-# slots_ensure: blue and green are writable for uid 101 whoever made them; the 0750 above keeps everybody else out.
+# slots_ensure: blue and green are writable for uid 101 whoever made them; the 0750 above keeps everybody else out. In acme an ACME
+# client of the host puts what an authority asks for.
 slots_ensure() {
   ensure_directory "$DEPLOYMENT_PATH/slots" 0755 || return 1
   ensure_directory "$DEPLOYMENT_PATH/slots/blue" 0777 || return 1
   ensure_directory "$DEPLOYMENT_PATH/slots/green" 0777 || return 1
+  ensure_directory "$DEPLOYMENT_PATH/slots/acme" 0755 || return 1
   slots_label
 }
 

@@ -1,14 +1,20 @@
 """Read a certificate chain and its key as they lie in CERT_PATH, and refuse what no browser or server would take.
 
 The names are Let's Encrypt's: `fullchain.pem` (the server's certificate first, then who signed it) and `privkey.pem`.
-Nothing of the key but whether it fits ever leaves this module.
+Nothing of the key but whether it fits ever leaves this module, but for the archive that goes to a host. The same rules,
+in the same words, are in containers/backend/certificate: a host looks again at what it is to serve.
 """
 
 from __future__ import annotations
 
+import io
 import stat
+import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,12 +30,17 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 WARN_DAYS = 30
 """Days before the end at which a certificate is worth a warning."""
 
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+
 _PublicKey = bytes
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Describe the server's certificate; times are UTC, `fingerprint` is the SHA-256 of its DER in hexadecimal."""
+    """Describe the server's certificate; times are UTC, `fingerprint` is the SHA-256 of its DER in hexadecimal.
+
+    `pair` names it together with its chain, as a host does (scripts/host/certificates.sh).
+    """
 
     subject: str
     names: tuple[str, ...]
@@ -37,20 +48,23 @@ class Certificate:
     not_after: datetime
     days_left: int
     fingerprint: str
+    pair: str
     chain_length: int
     self_signed: bool
     warnings: tuple[str, ...] = ()
 
 
-def load_certificate(directory: Path, *, now: datetime | None = None) -> Certificate:
-    """Read and check the pair in `directory`; raises SettingsError with every fault found."""
-    certificate, faults = read_certificate(directory, now=now)
+def load_certificate(directory: Path, *, names: Iterable[str] = (), now: datetime | None = None) -> Certificate:
+    """Read and check the pair in `directory`, which has to cover `names`; raises SettingsError with every fault."""
+    certificate, faults = read_certificate(directory, names=names, now=now)
     refuse(faults)
     assert certificate is not None  # noqa: S101  (no fault, no reason to have none)
     return certificate
 
 
-def read_certificate(directory: Path, *, now: datetime | None = None) -> tuple[Certificate | None, list[Fault]]:
+def read_certificate(
+    directory: Path, *, names: Iterable[str] = (), now: datetime | None = None
+) -> tuple[Certificate | None, list[Fault]]:
     """Read the pair in `directory`, and give every fault instead of raising."""
     now = now or datetime.now(UTC)
     faults: list[Fault] = []
@@ -64,7 +78,20 @@ def read_certificate(directory: Path, *, now: datetime | None = None) -> tuple[C
         faults.append(_mismatch(directory, chain, key))
     faults += _order_faults(directory / CHAIN, chain)
     faults += _date_faults(directory / CHAIN, chain, now)
-    return (None if faults else _describe(chain, now)), faults
+    faults += _name_faults(directory / CHAIN, _names(leaf), names)
+    return (None if faults else _describe(directory / CHAIN, chain, now)), faults
+
+
+def certificate_archive(directory: Path) -> bytes:
+    """Pack the two files as tar, for a host; links are followed."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name in (CHAIN, KEY):
+            content = (directory / name).read_bytes()
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return target.getvalue()
 
 
 def _read_chain(path: Path, faults: list[Fault]) -> list[x509.Certificate]:
@@ -105,7 +132,7 @@ def _read_key(path: Path, faults: list[Fault]) -> _PublicKey | None:
     if isinstance(key, rsa.RSAPrivateKey):
         if key.key_size < 2048:
             faults.append(_fault(path, f"is an RSA key of {key.key_size} bits", form))
-    elif not (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name.startswith("secp")):
+    elif not (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES):
         faults.append(_fault(path, "is of a kind that browsers do not take", form))
     return _encode(key.public_key())
 
@@ -150,7 +177,31 @@ def _date_faults(path: Path, chain: list[x509.Certificate], now: datetime) -> li
     return faults
 
 
-def _describe(chain: list[x509.Certificate], now: datetime) -> Certificate:
+def _name_faults(path: Path, names: tuple[str, ...], wanted: Iterable[str]) -> list[Fault]:
+    """Find what is asked for and not covered: by the same name, or a wildcard for its first label (RFC 6125, 6.4)."""
+    covered = {_shortest(name) for name in names}
+    missing = [name for name in wanted if not covered & {_shortest(name), _wildcard(name)}]
+    if not missing:
+        return []
+    what = f"is not for {', '.join(missing)}, only for {', '.join(names) or 'no name'}"
+    return [_fault(path, what, "a certificate for all of SERVER_NAMES")]
+
+
+def _wildcard(name: str) -> str:
+    """Give the wildcard that would cover a name of a host; the name itself where none can."""
+    _, dot, rest = name.lower().partition(".")
+    return f"*.{rest}" if dot and not rest[-1].isdigit() else _shortest(name)
+
+
+def _shortest(name: str) -> str:
+    """Give a name in lower case, and an address in its one shortest form."""
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name.lower()
+
+
+def _describe(path: Path, chain: list[x509.Certificate], now: datetime) -> Certificate:
     leaf = chain[0]
     days = (leaf.not_valid_after_utc - now).days
     self_signed = leaf.issuer == leaf.subject
@@ -159,13 +210,15 @@ def _describe(chain: list[x509.Certificate], now: datetime) -> Certificate:
         warnings.append(f"the certificate ends in {days} days, on {_day(leaf.not_valid_after_utc)}")
     if self_signed:
         warnings.append("the certificate is self-signed: browsers will warn")
+    fingerprint = leaf.fingerprint(hashes.SHA256()).hex()
     return Certificate(
         subject=leaf.subject.rfc4514_string(),
         names=_names(leaf),
         not_before=leaf.not_valid_before_utc,
         not_after=leaf.not_valid_after_utc,
         days_left=days,
-        fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+        fingerprint=fingerprint,
+        pair=f"{fingerprint[:16]}-{sha256(path.read_bytes()).hexdigest()[:8]}",
         chain_length=len(chain),
         self_signed=self_signed,
         warnings=tuple(warnings),

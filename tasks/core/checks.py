@@ -65,6 +65,7 @@ def host_checks(
     yield _clock(facts, time.time() if now is None else now)
     yield _lock(facts)
     yield _unfinished(facts)
+    yield from _certificate(facts, settings, target)
     for service, why in facts.faults.items() if facts.active else ():
         yield Check(service, False, why, f"fab -H {target} plan says what is noticed, fab -H {target} up puts it right")
 
@@ -168,3 +169,22 @@ def _lock(facts: HostFacts) -> Check:
 def _unfinished(facts: HostFacts) -> Check:
     found = f"cut off at {facts.unfinished}" if facts.unfinished else "none unfinished"
     return Check("activation", not facts.unfinished, found, "the next deploy or up finishes or undoes it")
+
+
+def _certificate(facts: HostFacts, settings: Settings, target: str) -> Iterator[Check]:
+    """Check what the host serves, how long it lasts, and that it is what CERT_PATH has, where that is on the host."""
+    found, renew = facts.certificate, f"fab -H {target} renew-certs"
+    if facts.has_https and found.pair:
+        near = f"; near its end: renew it, then {renew}" if found.is_short(facts.now) else ""
+        new = f"put a new one into CERT_PATH, then {renew}"
+        yield Check("certificate", not found.is_expired(facts.now), f"{found.text(facts.now)}{near}", new)
+    if not settings.cert_on_host or not settings.enable_https:
+        return
+    if found.path_fault:
+        yield Check(
+            "CERT_PATH", False, found.path_fault, "mend that on the host, or set CERT_PATH to another directory"
+        )
+    elif found.path != found.pair:
+        there = "another certificate than is served" if found.pair else "a certificate, and none is served yet"
+        way = renew if facts.has_https else f"fab -H {target} deploy"
+        yield Check("CERT_PATH", not found.pair, f"{settings.cert_path} has {there}", way)

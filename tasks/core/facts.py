@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tasks.core.errors import HostFailed
+from tasks.core.host_certificate import HostCertificate, parse_host_certificate
 from tasks.core.migrations import HostMigrations
 
 
@@ -153,6 +155,7 @@ class HostFacts:
     path_obstacle: str = ""
     path_next: str = ""
     privilege_next: str = ""
+    certificate: HostCertificate = field(default_factory=HostCertificate)
 
     @property
     def active(self) -> HostRelease | None:
@@ -163,6 +166,16 @@ class HostFacts:
     def is_administrator(self) -> bool:
         """Whether we are root there, by ourselves or by sudo."""
         return self.privilege in ("root", "sudo")
+
+    @property
+    def has_https(self) -> bool:
+        """Whether the release that serves has HTTPS."""
+        return self.active is not None and self.active_facts.get("ENABLE_HTTPS") == "true"
+
+    @property
+    def now(self) -> int:
+        """The host's clock, in seconds since the epoch; ours where it was not told."""
+        return int(time.time()) if self.clock is None else self.clock
 
     @property
     def is_locked(self) -> bool:
@@ -245,6 +258,7 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         path_obstacle=facts.last("path.obstacle"),
         path_next=facts.last("path.next"),
         privilege_next=facts.last("privilege.next"),
+        certificate=parse_host_certificate(facts.under("certificate.")),
     )
 
 

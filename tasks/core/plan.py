@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from tasks.core.certificates import Certificate
 from tasks.core.facts import SERVICES, HostFacts
+from tasks.core.host_certificate import certificate_change
 from tasks.core.migrations import Pending
-from tasks.core.releases import PLATFORM, ReleaseFiles, release_facts
+from tasks.core.releases import PLATFORM, ReleaseFiles, platform_settings, release_facts
 from tasks.core.units import counted, size
 
 INTERRUPTIONS = {
@@ -61,10 +63,21 @@ class Plan:
     installation: tuple[str, ...] = ()
     behind: bool = False
     """Whether the database lacks migrations of the release that serves, as after a restore."""
+    certificate: str = ""
+    """What another certificate changes; empty where the host serves the one that is wanted."""
 
     @property
     def nothing(self) -> bool:
         """Whether a deployment has nothing to do."""
+        return self._is_so and not self.certificate
+
+    @property
+    def is_certificate_alone(self) -> bool:
+        """Whether another certificate is all there is to do: it needs no activation."""
+        return self._is_so and bool(self.certificate)
+
+    @property
+    def _is_so(self) -> bool:
         missing = any(image.action == "ship" for image in self.images)
         waiting = self.unhealthy or missing or self.platform or self.unfinished or self.installation
         return self.same_configuration and not waiting and not self.behind
@@ -84,6 +97,7 @@ class Plan:
             if image.action == "switch"
         ]
         lines += [f"{change.service}: {change.why}; {change.interruption}" for change in self.platform]
+        lines += [self.certificate] if self.certificate else []
         lines += [str(self.migrations)] if self.migrations.names else []
         named = {"settings": self.configuration, "not healthy now": self.unhealthy}
         lines += [f"{what}: {', '.join(names)}" for what, names in named.items() if names]
@@ -106,8 +120,18 @@ class Plan:
         return {**asdict(self), **pending, "nothing": self.nothing}
 
 
-def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation: tuple[str, ...] = ()) -> Plan:
-    """Compare what is wanted with what the host has; `installation` says what is missing of the engine itself."""
+def make_plan(
+    files: ReleaseFiles,
+    release: str,
+    facts: HostFacts,
+    installation: tuple[str, ...] = (),
+    *,
+    certificate: Certificate | None = None,
+) -> Plan:
+    """Compare what is wanted with what the host has.
+
+    `installation` says what is missing of the engine itself; `certificate` is the workstation's, where it has one.
+    """
     active = facts.active
     return Plan(
         release=release,
@@ -123,6 +147,7 @@ def make_plan(files: ReleaseFiles, release: str, facts: HostFacts, installation:
         edited=active is not None and active.is_edited,
         installation=installation,
         behind=active is not None and facts.migrations.is_behind(active.name),
+        certificate=certificate_change(facts.certificate, certificate),
     )
 
 
@@ -166,7 +191,7 @@ def _what_differs(service: str, files: ReleaseFiles, facts: HostFacts) -> str:
     if not known:
         return "its image or the settings it reads differ"
     differ = [] if known.get(f"image.{service}") == files.images[service].content_name else ["its image"]
-    differ += [key for key in PLATFORM[service] if known.get(key) != files.environment[key]]
+    differ += [key for key in platform_settings(service, files.environment) if known.get(key) != files.environment[key]]
     differ = differ or ["its compose file"]
     return f"{', '.join(differ)} {'differ' if len(differ) > 1 else 'differs'}"
 

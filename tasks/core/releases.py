@@ -20,13 +20,22 @@ from tasks.core.secret import Secret
 from tasks.core.settings import Settings, release_environment
 
 PLATFORM = {
-    "edge": ("HTTP_PORT", "HTTPS_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "EDGE_MEMORY"),
+    "edge": ("HTTP_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "EDGE_MEMORY"),
     "database": (
         "POSTGRES_USER", "POSTGRES_DB", "API_USER_UID", "API_USER_GID", "SOCKET_PERMISSIONS", "DATABASE_MEMORY",
         "DATA_PATH", "SOCKET_PATH",
     ),
 }  # fmt: skip
 """The settings that each platform service reads: with its image and compose file they are its fingerprint."""
+
+_EDGE_WITH_HTTPS = ("HTTPS_PORT", "HTTPS_REDIRECT", "HSTS_SECONDS")
+"""What the edge reads as well when ENABLE_HTTPS is true. Not the certificate: another one replaces no container."""
+
+
+def platform_settings(service: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the settings that a platform service reads with this environment."""
+    with_https = service == "edge" and environment.get("ENABLE_HTTPS") == "true"
+    return PLATFORM[service] + (_EDGE_WITH_HTTPS if with_https else ())
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,9 @@ def fingerprint(service: str, image: DockerImage, composes: Mapping[str, bytes],
     for name in ("platform.yml", "https.yml"):
         if name in composes and (name == "platform.yml" or service == "edge"):
             whole.update(composes[name])
-    whole.update(json.dumps({key: environment[key] for key in PLATFORM[service]}, sort_keys=True).encode())
+    whole.update(
+        json.dumps({key: environment[key] for key in platform_settings(service, environment)}, sort_keys=True).encode()
+    )
     return whole.hexdigest()[:16]
 
 

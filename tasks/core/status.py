@@ -27,6 +27,7 @@ def status_lines(facts: HostFacts, target: str) -> Iterator[str]:
     yield from (f"  {service}: {why}" for service, why in _faults(facts).items())
     for release in facts.releases:
         yield f"  release {release.name}  {release.status}"
+    yield from _certificate(facts, target)
     if facts.unfinished:
         yield f"  an activation was cut off at {facts.unfinished}: the next deploy or up finishes or undoes it"
     if facts.maintenance:
@@ -35,6 +36,15 @@ def status_lines(facts: HostFacts, target: str) -> Iterator[str]:
         yield f"  everybody gets 503; fab -H {target} maintenance --off opens the application again"
     if facts.is_locked:
         yield f"  lock: {facts.lock}"
+
+
+def _certificate(facts: HostFacts, target: str) -> Iterator[str]:
+    """Say how long the certificate lasts; near its end also what to do."""
+    if not facts.has_https or not facts.certificate.pair:
+        return
+    is_short = facts.certificate.is_short(facts.now)
+    remedy = f"; renew it, then fab -H {target} renew-certs" if is_short else ""
+    yield f"  certificate {facts.certificate.text(facts.now)}{remedy}"
 
 
 def _faults(facts: HostFacts) -> Mapping[str, str]:
@@ -66,8 +76,15 @@ def status_title(facts: HostFacts) -> str:
     where = f"{facts.active.name} serves from slot {facts.served_slot}"
     if facts.maintenance:
         where += f", under maintenance since {facts.maintenance.get('since')}"
+    if is_certificate_expired(facts):
+        where += ", its certificate has EXPIRED"
     bad = unhealthy(facts)
     return f"{where}, not healthy: {', '.join(bad)}" if bad else where
+
+
+def is_certificate_expired(facts: HostFacts) -> bool:
+    """Tell whether what serves presents a certificate that nobody takes any more."""
+    return facts.has_https and facts.certificate.is_expired(facts.now)
 
 
 def next_command(facts: HostFacts, target: str) -> str:
@@ -78,7 +95,9 @@ def next_command(facts: HostFacts, target: str) -> str:
     if facts.active and not facts.engine.version:
         return f"{fab} doctor says why; deploy starts docker, where it may"
     if facts.active:
-        return f"{fab} logs shows why; {fab} up starts it again" if unhealthy(facts) else ""
+        if unhealthy(facts):
+            return f"{fab} logs shows why; {fab} up starts it again"
+        return f"put a new one into CERT_PATH, then {fab} renew-certs" if is_certificate_expired(facts) else ""
     return _way_up(facts, fab)
 
 
@@ -104,6 +123,7 @@ def status_data(facts: HostFacts, target: str) -> dict[str, object]:
         "containers": containers,
         "deployment": _deployment(facts, target),
         "maintenance": dict(facts.maintenance) or None,
+        "certificate": facts.certificate.as_json(facts.now) if facts.has_https else None,
         "next": next_command(facts, target),
     }
 

@@ -218,3 +218,27 @@ cut_in() {
   host dash maintenance on
   walk 7 restarted maintenance off
 }
+
+# one_or_two: which of the two the edge serves is what the next renewal leaves: the new one, wherever the first was cut off.
+one_or_two() {
+  if [ $NEXT = again ]; then next renew-certs; else next maintenance off; fi
+  local served new=$FAKE_PATH/certificate.new
+  served=$(cat "$FAKE/served")
+  [ $NEXT = other ] || [ "$served" = "$(sed -n 's/^fingerprint=//p' "$FAKE_PATH/certificate")" ] || echo "served: $served"
+  [ $NEXT = other ] || [ "$served" = "$(cat "$CRASH/wanted")" ] || echo "the old one is served"
+  [ $NEXT = other ] || [ ! -e "$new" ] || echo "$new is still there"
+  [ -s "$FAKE/mounts/app_certs/current/privkey.pem" ] || echo "current is no pair"
+  [ $NEXT = other ] || [ "$(ls -A "$FAKE/mounts/app_certs" | wc -l)" -le 3 ] || ls -A "$FAKE/mounts/app_certs"
+}
+
+# Turned red by: certificate_write before certificate_present (scripts/host/certificates.sh).
+@test "a renewal" {
+  fresh
+  export HTTPS=true
+  (cd "$ROOT" && python -m tests.certificates "$FAKE/pairs")
+  mkdir -p "$FAKE_PATH" && cp -r "$FAKE/pairs/one" "$FAKE_PATH/certificate.new"
+  activated dash one
+  cp -r "$FAKE/pairs/two" "$FAKE_PATH/certificate.new"
+  sed '/-----/d' "$FAKE/pairs/two/fullchain.pem" | base64 -d | sha256sum | sed 's/ .*//' >"$CRASH/wanted"
+  walk 9 one_or_two renew-certs
+}

@@ -35,7 +35,7 @@ with_edge() {
     [[ $output == *'maintenance=off'*'changed=yes'* ]]
     run host "$shell" maintenance off
     [[ $output == *'changed=no'* ]]
-    [ "$(ls -A "$FAKE_PATH/slots" | tr '\n' ' ')" = 'active blue green ' ]
+    [ "$(ls -A "$FAKE_PATH/slots" | tr '\n' ' ')" = 'acme active blue green ' ]
     run host "$shell" maintenance perhaps
     [ "$status" = 2 ]
   done
@@ -98,7 +98,7 @@ with_edge() {
     [[ $output != *maintenance* ]]
     host "$shell" maintenance on >/dev/null 2>&1
     [ "$(ls "$FAKE_PATH/slots/maintenance/checks" | wc -l)" = 1 ]
-    [ "$(ls -A "$FAKE_PATH/slots" | tr '\n' ' ')" = 'active blue green maintenance ' ]
+    [ "$(ls -A "$FAKE_PATH/slots" | tr '\n' ' ')" = 'acme active blue green maintenance ' ]
   done
 }
 

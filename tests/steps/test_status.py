@@ -84,7 +84,7 @@ def test_status_of_a_new_host(world: World) -> None:
     assert (outcome.summary, outcome.remedy) == ("web1: nothing deployed yet", "fab -H deployer@web1:2222 deploy")
     assert outcome.data == {
         "active": None, "slot": "none", "previous": "", "releases": [], "containers": [],
-        "deployment": None, "maintenance": None, "next": "fab -H deployer@web1:2222 deploy",
+        "deployment": None, "maintenance": None, "certificate": None, "next": "fab -H deployer@web1:2222 deploy",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from tasks.core.errors import SettingsError, UsageError
 from tasks.core.settings import SETTINGS, EffectiveConfiguration, effective, effective_configuration, new_env_file
 from tasks.settings import write_settings_file
+from tests.certificates import certificate, key_text, new_key, pem, write_pair
 
 
 @pytest.fixture
@@ -103,7 +104,6 @@ def test_faults_of_settings_application_and_certificates_come_together(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(effective, "check_application", lambda source: ["web-frontend/ has no lock file"])
-    monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
     (root / ".env").write_text(
         "HTTP_PORT=x\nENABLE_HTTPS=true\nCERT_PATH=certs\nBUILD_CA_FILE=no.pem\n", encoding="utf-8"
     )
@@ -120,21 +120,26 @@ def test_a_missing_application_is_named(root: Path) -> None:
         check(root)
 
 
-@pytest.mark.parametrize("is_there", [False, True])
-def test_certificates_are_asked_for_only_where_https_is_there(
-    root: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool
-) -> None:
-    """Turned red by: build_inputs that does not leave CERT_PATH out when ENABLE_HTTPS itself is refused."""
-    if is_there:
-        monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
-    (root / ".env").write_text("ENABLE_HTTPS=true\n", encoding="utf-8")
+@pytest.mark.parametrize("value", ["true", "perhaps"])
+def test_certificates_are_asked_for_only_where_https_is_on(root: Path, value: str) -> None:
+    """Turned red by: build_inputs that asks for CERT_PATH where ENABLE_HTTPS itself has a fault."""
+    (root / ".env").write_text(f"ENABLE_HTTPS={value}\n", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         check(root)
-    assert ("CERT_PATH (.env): is missing, and ENABLE_HTTPS is true" in str(caught.value)) == is_there
-    assert ("ENABLE_HTTPS (.env): true is not there yet" in str(caught.value)) != is_there
+    assert ("CERT_PATH (.env): is missing, and ENABLE_HTTPS is true" in str(caught.value)) == (value == "true")
 
 
-def test_certificates_on_the_host_are_not_looked_for_here(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effective, "not_there_yet", lambda settings: [])
+def test_the_certificate_has_to_be_for_the_server_names(root: Path) -> None:
+    key = new_key("p-256")
+    write_pair(root / "certs", pem(certificate(key, "example.org")), key_text(key))
+    text = "ENABLE_HTTPS=true\nCERT_PATH=certs\nSERVER_NAMES=example.org"
+    (root / ".env").write_text(text + "\n", encoding="utf-8")
+    assert any("example.org" in line for line in check(root).lines)
+    (root / ".env").write_text(text + ",www.example.org\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"is not for www\.example\.org, only for example\.org"):
+        check(root)
+
+
+def test_certificates_on_the_host_are_not_looked_for_here(root: Path) -> None:
     (root / ".env").write_text("ENABLE_HTTPS=true\nCERT_PATH=host:/etc/certs\n", encoding="utf-8")
     assert any("/etc/certs: read there" in line for line in check(root).lines)

@@ -20,6 +20,7 @@ from tasks.core.releases import (
     ReleaseFiles,
     compose_application,
     name_on_host,
+    platform_settings,
     release_archive,
     release_facts,
     release_files,
@@ -99,11 +100,12 @@ OTHER = {
     "BACKEND_EGRESS": "false", "CLIENT_MAX_BODY_SIZE": "7m", "DATA_PATH": "/srv/data", "SOCKET_PATH": "/srv/socket",
     "FRONTEND_MEMORY": "301m", "BACKEND_MEMORY": "302m", "DATABASE_MEMORY": "303m", "EDGE_MEMORY": "304m",
     "KEEP_RELEASES": "9", "HEALTH_TIMEOUT": "99", "HEALTH_RETRIES": "9", "DRAIN_SECONDS": "9",
-    "MIGRATE_TIMEOUT": "9",
+    "MIGRATE_TIMEOUT": "9", "HTTPS_REDIRECT": "false", "HSTS_SECONDS": "300", "SERVER_NAMES": "example.org",
+    "CERT_PATH": "host:/etc/certs",
 }  # fmt: skip
 NO_PART = {
     "APP_SOURCE", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_MODE", "CONTAINER_RUNTIME", "NODE_IMAGE", "NGINX_IMAGE",
-    "POSTGRES_IMAGE", "BUILD_CA_FILE", "CERT_PATH", "SSH_HOST_KEYS", "VERBOSE", "MIN_DOCKER_VERSION",
+    "POSTGRES_IMAGE", "BUILD_CA_FILE", "SSH_HOST_KEYS", "VERBOSE", "MIN_DOCKER_VERSION",
     "MIN_COMPOSE_VERSION",
 }  # fmt: skip
 
@@ -146,8 +148,23 @@ def test_a_fingerprint_changes_with_what_the_service_reads_only(
     other = release_files(ROOT, make_settings(tmp_path, **overrides(key)), make_build())
     changed = {name for name in other.environment if other.environment[name] != files.environment[name]}
     name = f"{service.upper()}_FINGERPRINT"
-    reads = changed & set(PLATFORM[service]) or (service == "edge" and key == "ENABLE_HTTPS")
+    reads = changed & set(platform_settings(service, other.environment))
     assert (other.environment[name] != files.environment[name]) == bool(reads)
+
+
+@pytest.mark.parametrize("key", ["HTTPS_PORT", "HTTPS_REDIRECT", "HSTS_SECONDS", "SERVER_NAMES", "CERT_PATH"])
+def test_with_https_the_edge_reads_more_and_never_the_certificate(tmp_path: Path, key: str) -> None:
+    """Turned red by: CERT_PATH among the settings that the edge reads; another directory replaces no container."""
+    https = {"ENABLE_HTTPS": "true", "CERT_PATH": "host:/c"}
+    two = [release_files(ROOT, make_settings(tmp_path, **https | more), make_build()) for more in ({}, overrides(key))]
+    marks = [files.environment["EDGE_FINGERPRINT"] for files in two]
+    assert (marks[0] != marks[1]) == (key not in ("SERVER_NAMES", "CERT_PATH"))
+
+
+def test_a_certificate_on_the_workstation_is_in_no_release(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, ENABLE_HTTPS="true", CERT_PATH="/home/me/certs")
+    archive = release_archive(release_files(ROOT, settings, make_build()), RELEASE, host="web1", created="")
+    assert b"/home/me" not in archive
 
 
 def test_a_fingerprint_does_not_change_with_the_application(tmp_path: Path, files: ReleaseFiles) -> None:

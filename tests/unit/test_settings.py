@@ -137,6 +137,19 @@ BAD = {
     "HTTP_PORT": ["0", "65536", "-1", "+80", "080", "80a", "8_0", "1e3", "٨٠", "9" * 30],
     "HTTPS_PORT": ["0", "65536"],
     "ENABLE_HTTPS": ["True", "yes", "1", "TRUE", "on"],
+    "HTTPS_REDIRECT": ["yes"],
+    "HSTS_SECONDS": ["-1", "63072001", "1y"],
+    "SERVER_NAMES": [
+        "a,,b",
+        "a, b",
+        "-a.org",
+        "a_b.org",
+        "*.a.org",
+        "https://a.org",
+        "a.org:443",
+        "1.2.3",
+        "bücher.de",
+    ],
     "CLIENT_MAX_BODY_SIZE": ["10", "10M", "0m", "10mb", "1.5m", "65g"],
     "BACKEND_EGRESS": ["no"],
     "DATA_PATH": ["data", "/", "/srv", "/var/lib/docker/x", "/srv/../etc", "/srv/a:b", "/srv/a b", "/run/x"],
@@ -192,6 +205,7 @@ GOOD = {
     "DATA_PATH": ["", "/srv/data", "/data", "/mnt/disk-1/db"],
     "SOCKET_PATH": ["", "/run/shop"],
     "CERT_PATH": ["", "host:/etc/letsencrypt/live/example.org"],
+    "SERVER_NAMES": ["", "localhost", "Example.org,192.0.2.1,::1", "xn--bcher-kva.de", "a" * 63 + ".org"],
     "APP_NAME": ["a", "0", "a--b", "a" * 39, "blue", "a-blues"],
     "DEPLOYMENT_PATH": ["/srv/x", "/app", "/home/deploy/app", "/opt/a_b@c+d.e"],
     "NODE_IMAGE": [
@@ -205,7 +219,7 @@ GOOD = {
     "FRONTEND_MEMORY": ["16m", "1g", "65536k"],
 }
 
-OPTIONAL = {"DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_CA_FILE"}
+OPTIONAL = {"DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_CA_FILE", "SERVER_NAMES"}
 
 
 def test_every_setting_has_bad_examples() -> None:

@@ -119,18 +119,17 @@ def build_inputs(settings: Settings, *, faulty: frozenset[str] = frozenset()) ->
 
     What depends on a setting with a fault of its own (`faulty`) is left out: one mistake, one message.
     """
-    refused = not_there_yet(settings)
-    faults = [fault for fault in (*missing_paths(settings), *refused) if fault.key not in faulty]
+    faults = [fault for fault in (*missing_paths(settings), *not_there_yet(settings)) if fault.key not in faulty]
     source = settings.app_source
     if "APP_SOURCE" not in faulty and source.is_dir():
         faults += [Fault(APPLICATION, fault, "", str(source)) for fault in check_application(source)]
     certificate = None
-    if settings.enable_https and faulty.union(each.key for each in refused).isdisjoint({"ENABLE_HTTPS", "CERT_PATH"}):
+    if settings.enable_https and faulty.isdisjoint({"ENABLE_HTTPS", "CERT_PATH", "SERVER_NAMES"}):
         if settings.cert_path is None:
             form, where = SETTINGS["CERT_PATH"].form.removesuffix(", or empty"), settings.sources["ENABLE_HTTPS"]
             faults.append(Fault("CERT_PATH", "is missing, and ENABLE_HTTPS is true", form, where.removeprefix("file ")))
         elif settings.cert_directory:
-            certificate, found = read_certificate(settings.cert_directory)
+            certificate, found = read_certificate(settings.cert_directory, names=settings.server_names)
             faults += found
     return BuildInputs(tuple(faults), certificate)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from tasks.core.settings.field import Group, setting
-from tasks.core.settings.rules import flag, size, whole
+from tasks.core.settings.rules import flag, host_names, size, whole
 
 
 class Network(Group):
@@ -19,6 +19,23 @@ class Network(Group):
     )
     enable_https: Annotated[bool, flag()] = setting(
         "Serve HTTPS with the certificates of CERT_PATH.", default="false", example="true"
+    )
+    https_redirect: Annotated[bool, flag()] = setting(
+        "Whether HTTP sends everybody on to HTTPS; false serves the application over both. "
+        "Used when ENABLE_HTTPS is true.",
+        default="true",
+        example="false",
+    )
+    hsts_seconds: Annotated[int, whole(0, 63_072_000, of="seconds")] = setting(
+        "How long browsers remember to ask over HTTPS alone (Strict-Transport-Security); 0: they are not told. "
+        "They cannot be told otherwise before it has passed.",
+        default="0",
+        example="31536000",
+    )
+    server_names: Annotated[tuple[str, ...], host_names()] = setting(
+        "Names under which the application is reached: the certificate must be for all of them. Empty: not checked.",
+        default="",
+        example="example.org,www.example.org",
     )
     client_max_body_size: Annotated[str, size("1k", "64g", of="a size")] = setting(
         "Largest request body that is let through to the application.", default="10m", example="100m"

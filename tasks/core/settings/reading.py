@@ -160,8 +160,6 @@ def not_there_yet(settings: Settings) -> list[Fault]:
     asked = {}
     if settings.build_mode == "remote":
         asked["BUILD_MODE"] = ("remote is not there yet", "local")
-    if settings.enable_https:
-        asked["ENABLE_HTTPS"] = ("true is not there yet", "false, with TLS in front of the host")
     return [Fault(key, what, form, _origin(settings, key)) for key, (what, form) in asked.items()]
 
 

@@ -13,6 +13,10 @@ def release_environment(settings: Settings) -> dict[str, str]:
         "HTTP_PORT": str(settings.http_port),
         "HTTPS_PORT": str(settings.https_port),
         "ENABLE_HTTPS": _word(settings.enable_https),
+        "HTTPS_REDIRECT": _word(settings.https_redirect),
+        "HSTS_SECONDS": str(settings.hsts_seconds),
+        "SERVER_NAMES": ",".join(settings.server_names),
+        "CERT_PATH": settings.cert_on_host or "",  # one on the workstation is sent, and its path is nobody's there
         "POSTGRES_USER": settings.postgres_user,
         "POSTGRES_DB": settings.postgres_db,
         "NODE_ENV": settings.node_env,

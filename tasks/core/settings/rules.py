@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ _REGISTRY = rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?/)?"
 _IMAGE = re.compile(
     rf"(?P<name>{_REGISTRY}{_COMPONENT}(?:/{_COMPONENT})*)"
     r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?P<digest>@sha256:[0-9a-f]{64})?"
+)
+# RFC 1123, in lower case; the last label is no number, which only an address may have.
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*(?![0-9]+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
 
 
@@ -193,6 +198,31 @@ def names() -> Rule:
         return tuple(parts)
 
     return Rule(parse, form="names of environment variables with commas and no spaces between them, or empty")
+
+
+def host_names() -> Rule:
+    """Accept a list of host names and addresses with commas between them, or nothing; gives them in lower case."""
+
+    def parse(value: Any) -> tuple[str, ...]:
+        if value in ("", None):
+            return ()
+        parts = plain(value).lower().split(",")
+        if not all(_is_address(part) or _HOST_NAME.fullmatch(part) for part in parts):
+            raise ValueError("is not a list of host names")
+        return tuple(parts)
+
+    return Rule(
+        parse,
+        form="host names or IP addresses with commas and no spaces between them (others than ASCII as xn--…), or empty",
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 def plain(value: Any) -> str:

@@ -23,7 +23,8 @@ class Volumes(Group):
         example="/srv/community-tracker/socket",
     )
     cert_path: Annotated[str | None, certificate_path()] = setting(
-        "Directory with fullchain.pem and privkey.pem, as Let's Encrypt names them; needed when ENABLE_HTTPS is true.",
+        "Directory with fullchain.pem and privkey.pem, as Let's Encrypt names them; needed when ENABLE_HTTPS is true. "
+        "It is in no release: renew-certs has another one served.",
         default="",
         example="/etc/letsencrypt/live/example.org",
     )

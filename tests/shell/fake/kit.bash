@@ -19,7 +19,7 @@ fresh() {
   export FAKE=$home FAKE_PATH=$home/opt/app LOGS=$home/log
   : >"$FAKE/calls"
   # Compose gets a cleared environment: the fake engine's own parameters are in its command.
-  printf '#!/bin/sh\nPATH=${PATH#"%s:"} FAKE=%s FAKE_PATH=%s exec %s "$@"\n' "$(links)" "$FAKE" "$FAKE_PATH" "$BATS_TEST_DIRNAME/fake/docker" >"$FAKE/bin/docker"
+  printf '#!/bin/sh\nPATH=${PATH#"%s:"} FAKE=%s FAKE_PATH=%s FAKE_ROOT=%s exec %s "$@"\n' "$(links)" "$FAKE" "$FAKE_PATH" "$ROOT" "$BATS_TEST_DIRNAME/fake/docker" >"$FAKE/bin/docker"
   chmod +x "$FAKE/bin/docker"
   bundle >"$home/bundle"
   sed '$d' "$home/bundle" >"$home/functions"
@@ -53,7 +53,9 @@ DEPLOYMENT_PATH='$FAKE_PATH'
 LOG_PATH='$LOGS'
 HTTP_PORT='${PORT:-58123}'
 HTTPS_PORT='58124'
-ENABLE_HTTPS='false'
+ENABLE_HTTPS='${HTTPS:-false}'
+CERT_PATH='${CERT_AT:-}'
+SERVER_NAMES='${NAMES_WANTED:-}'
 POSTGRES_USER='apiuser'
 POSTGRES_DB='app'
 API_USER_UID='1001'
@@ -98,6 +100,7 @@ release() {
   cp "$FAKE/bundle" "$directory/bin/host.sh"
   echo 'services: {}' >"$directory/docker-compose.yml"
   printf 'services:\n  database: {}\n  cluster: {}\n  edge: {}\n' >"$directory/platform.yml"
+  [ "${HTTPS:-false}" = false ] || echo 'services: {}' >"$directory/https.yml"
   echo '{}' | tee "$directory/app.env.json" >"$directory/release.json"
   printf "RELEASE='%s'\nDATABASE_FINGERPRINT='%s'\nEDGE_FINGERPRINT='%s'\n" "$1" "${DATABASE:-d}" "${EDGE:-e}" >"$directory/.env"
   {
@@ -168,7 +171,7 @@ left_over() {
   [ ! -e "$FAKE_PATH/activation" ] || echo "the journal is still there"
   find "$FAKE_PATH" "$LOGS" \( -name '.*.new' -o -name '.*.old' -o -name '.*.part' -o -name .assets.log -o -name '.migrate.*' -o -name restoring \) 2>/dev/null
   (cd "$FAKE_PATH" && ls -A) | grep -vx -e lock -e active -e identity -e activation.result -e releases -e slots -e current -e previous \
-    -e backups -e history.jsonl -e cache -e '.reserve.[123]' || true
+    -e backups -e history.jsonl -e cache -e certificate -e '.reserve.[123]' || true
   for file in "$FAKE_PATH"/releases/*.state; do [ ! -e "$file" ] || [ -d "${file%.state}" ] || echo "$file without its release"; done
   for file in "$FAKE_PATH"/backups/*.facts; do [ ! -e "$file" ] || [ -e "${file%.facts}.dump" ] || echo "$file without its dump"; done
   for file in "$FAKE_PATH"/backups/*.dump; do [ ! -e "$file" ] || [ -e "${file%.dump}.facts" ] || echo "$file without its facts"; done
