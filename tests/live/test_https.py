@@ -125,7 +125,10 @@ def send(host: LabHost, pair: Path) -> None:
 
 
 def test_a_pair_that_cannot_be_used_is_refused_and_all_goes_on(served: LabHost, checkout: Checkout, pair: Path) -> None:
-    """Here before anything is contacted; on the host by the same rules, where certbot's hook has a good one served."""
+    """Here before anything is contacted; on the host by the same rules, where certbot's hook has a good one served.
+
+    Feature: production-deployment-system, Property 14: Certificate validation
+    """
     edge = served.containers()["platform/edge"]
     mark = presented(served)
     leaf = certificate(new_key("p-256"), NAME, start=-100)
