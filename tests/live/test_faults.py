@@ -1,6 +1,6 @@
 """Kill the client, its session, the engine or the host in the middle of a deployment: see faults.py.
 
-Everyday: two cases; with --full the whole table and 50 random moments. scripts/faults runs one case alone.
+Everyday: two cases; with --full the whole table and 200 random moments. scripts/faults runs one case alone.
 
 Turned red by: `restart: unless-stopped` in compose/platform.yml, where the engine is killed once migrated.
 """
@@ -44,5 +44,5 @@ def test_each_phase_and_each_blow(faults: Faults) -> None:
 def test_any_moment(faults: Faults) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
-    rows = run_all(faults, moments(50, seed, faults.duration()))
+    rows = run_all(faults, moments(200, seed, faults.duration()))
     assert [row.wrong for row in rows if row.wrong] == []

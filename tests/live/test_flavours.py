@@ -31,17 +31,26 @@ AT_REST = f"cd {VOLUME} && find . -type f {SUMS}"
 
 @dataclass(frozen=True)
 class Offer:
-    """A database image for data that another one made; `images`: what the deployment before is built on."""
+    """A database image for data that another one made: major version and C library of both.
+
+    `images`: what the deployment before is built on.
+    """
 
     image: str
-    new: str
-    data: str = "15's (glibc)"
+    major: str
+    library: str
+    data_library: str = "glibc"
     images: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def settings(self) -> dict[str, str]:
+        return self.images | {"POSTGRES_IMAGE": self.image}
 
+
+DISTRIBUTIONS = {"glibc": "Debian", "musl": "Alpine"}
 OTHERS = [
-    pytest.param(Offer(ALPINE["POSTGRES_IMAGE"], "15 (musl)"), id="Alpine"),
-    pytest.param(Offer(NEWER, "17 (glibc)"), id="PostgreSQL 17"),
+    pytest.param(Offer(ALPINE["POSTGRES_IMAGE"], "15", "musl"), id="Alpine"),
+    pytest.param(Offer(NEWER, "17", "glibc"), id="PostgreSQL 17"),
 ]
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(1800)]
@@ -125,7 +134,7 @@ def test_health_check_under_busybox_sees_a_server_that_does_not_answer(lab_host:
 
 
 def test_data_of_alpine_is_not_given_to_debian(lab_host: LabHost, checkout: Checkout) -> None:
-    offer = Offer("lab/postgres:15-debian", "15 (glibc)", data="15's (musl)", images=ALPINE)
+    offer = Offer("lab/postgres:15-debian", "15", "glibc", data_library="musl", images=ALPINE)
     refused_beside_the_running_one(lab_host, checkout, offer)
 
 
@@ -137,15 +146,33 @@ def test_node_on_alpine_and_the_others_on_debian(lab_host: LabHost, checkout: Ch
     assert health(lab_host) == dict.fromkeys(CHECKS, "healthy")
 
 
+def refused(checkout: Checkout, offer: Offer) -> str:
+    """Deploy, which refuses before anything is sent; then its parts, the last of which the host refuses: its words."""
+    done = checkout.fab("deploy", *with_images(**offer.settings), check=False)
+    there, asked = (
+        f"PostgreSQL {major} ({DISTRIBUTIONS[library]}, {library})"
+        for major, library in (("15", offer.data_library), (offer.major, offer.library))
+    )
+    assert done.returncode == 2, done.stderr
+    assert f"has {there}, asked for is {asked}" in done.stderr
+    assert f"set it back (POSTGRES_IMAGE to an image of {there})" in done.stderr
+    of_this_host = checkout.path / f".env.{checkout.host.name}"
+    of_this_host.write_text("".join(f"{key}={value}\n" for key, value in offer.settings.items()))
+    checkout.fab("build", "ship-images", "push-config")
+    done = checkout.fab("up", check=False)
+    of_this_host.unlink()
+    assert done.returncode == 1, done.stderr
+    return done.stdout + done.stderr
+
+
 def refused_beside_the_running_one(host: LabHost, checkout: Checkout, offer: Offer) -> None:
-    """Deploy with another database image: refused, and the server, its data and the page are as they were."""
+    """Another database image: refused, and the server, its data and the page are as they were."""
     checkout.fab("deploy", *with_images(**offer.images))
     host.run(f"docker exec {host.service('database')} psql -XqU postgres -c checkpoint")
     before, containers, served = host.run(RUNNING), host.containers(), host.run("cat /opt/community-tracker/active")
-    done = checkout.fab("deploy", *with_images(**(offer.images | {"POSTGRES_IMAGE": offer.image})), check=False)
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
-    assert f"the data is PostgreSQL {offer.data}, the new image is {offer.new}: not started" in said
+    said = refused(checkout, offer)
+    new = f"{offer.major} ({offer.library})"
+    assert f"the data is PostgreSQL 15's ({offer.data_library}), the new image is {new}: not started" in said
     assert "set POSTGRES_IMAGE back to major 15" in said
     assert "dump with the old image and restore into a fresh volume" in said
     assert host.containers() == containers
@@ -163,22 +190,21 @@ def test_another_image_is_refused_beside_the_running_one(lab_host: LabHost, chec
 def test_a_volume_alone_is_refused_by_the_image(lab_host: LabHost, checkout: Checkout, offer: Offer) -> None:
     """The directory of the deployment is gone, the data volume is there: only the cluster itself knows what it is."""
     checkout.fab("deploy")
-    serves(lab_host, f"before {offer.new}")
+    title = f"before {offer.image}"
+    serves(lab_host, title)
     lab_host.run("docker stop $(docker ps -q) && docker rm $(docker ps -aq) && rm -rf /opt/community-tracker")
     before = lab_host.run(AT_REST)
     assert before.count("\n") > 500
-    done = checkout.fab("deploy", *with_images(POSTGRES_IMAGE=offer.image), check=False)
-    assert done.returncode == 1
-    said = done.stdout + done.stderr
+    said = refused(checkout, offer)
     print(said)
-    made_with = "flavour glibc (Debian)" if offer.new.startswith("15") else "major 15"
+    made_with = "flavour glibc (Debian)" if offer.major == "15" else "major 15"
     assert f"service database): refused: the data in the volume was made with {made_with}" in said
     assert "next: to go back, give POSTGRES_IMAGE the old value again" in said
     assert "take a dump with the old one and restore it into a fresh volume" in said
     assert "put back: nothing is deployed; the database and its data are kept" in said
     assert lab_host.run(AT_REST) == before
     checkout.fab("deploy")
-    assert f"before {offer.new}" in ask(lab_host, "GET", "/api/activities")[1]
+    assert title in ask(lab_host, "GET", "/api/activities")[1]
 
 
 def test_newer_major_serves_on_a_fresh_volume(lab_host: LabHost, checkout: Checkout) -> None:
