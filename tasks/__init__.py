@@ -55,4 +55,7 @@ STEPS = (
 """Every task of `fab`."""
 
 FROM_SOURCES = (build, plan, ship_images, push_config, deploy)
-"""Those that carry the application's sources on: a fault in these is named before anything is contacted."""
+"""Those that carry the application's sources and values on: faults in these are named before anything is contacted.
+
+For no other task is a command run that gives a value (APP_COMMANDS).
+"""

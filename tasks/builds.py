@@ -48,7 +48,7 @@ class Made:
 
 def require_sources(work: Workspace) -> None:
     """Refuse what cannot be built, before anything is contacted: SettingsError names every fault."""
-    refuse(build_inputs(work.settings).faults)
+    refuse(build_inputs(work.settings, root=work.root).faults)
 
 
 def make_build(work: Workspace, *, facts: HostFacts | None = None) -> Made:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
 from tasks.core.errors import DeployError
 from tasks.core.faults import one_line
 from tasks.core.protocols import Answer, Listener
+from tasks.core.settings import CommandResult
 
 _KEPT = 40
 _BLOCK = 1 << 20
@@ -120,6 +123,55 @@ class LocalPrograms:
                 talk.append(text)
                 if listen:
                     listen(text)
+
+
+class ShellLines:
+    """Run command lines of the settings by sh, each once, and keep what came of it.
+
+    A line is in no argument and no environment: sh reads it from a pipe. It gets no terminal and an empty standard
+    input, and what it says on standard error is not kept: it may be the value.
+    """
+
+    def __init__(self, seconds: float, place: Path) -> None:
+        """Run them in a directory, and give each so many seconds; then it is ended, with all that it has started."""
+        self._seconds, self._place = seconds, place
+        self._kept: dict[str, CommandResult] = {}
+
+    def run(self, line: str) -> CommandResult:
+        """Give the result of a line; the same one when it is asked for again."""
+        if line not in self._kept:
+            self._kept[line] = self._run(line)
+        return self._kept[line]
+
+    def _run(self, line: str) -> CommandResult:
+        with _started_by_sh(line, self._place) as process:
+            try:
+                output, _ = process.communicate(timeout=self._seconds)
+            except BaseException as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    return CommandResult(None, b"")
+                raise
+        return CommandResult(process.returncode, output)
+
+
+def _started_by_sh(line: str, place: Path) -> subprocess.Popen[bytes]:
+    """Start sh on a line, which any pipe holds whole (LONGEST_LINE), in a session of its own."""
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, line.encode())
+        os.close(writing)
+        return subprocess.Popen(
+            ["sh", f"/dev/fd/{reading}"],
+            cwd=place,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[reading],
+            start_new_session=True,
+        )
+    finally:
+        os.close(reading)
 
 
 def ran(command: Sequence[str], exit_code: int, began: float) -> str:

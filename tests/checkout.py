@@ -16,6 +16,16 @@ GUESTBOOK_SCRIPT = Path("tests/apps/guestbook/web-frontend/src/main.js")
 GUESTBOOK_SETTINGS = Path("tests/apps/guestbook/deploy.env")
 
 
+def copy_checkout(place: Path) -> Path:
+    """Copy what `fab` needs of the working tree, without git, settings or what was built."""
+    place.mkdir(parents=True, exist_ok=True)
+    leave = shutil.ignore_patterns("node_modules", "__pycache__", "dist", ".deploy")
+    for name in ("tasks", "scripts", "compose", "containers", "examples"):
+        shutil.copytree(ROOT / name, place / name, ignore=leave)
+    shutil.copy(ROOT / "fabfile.py", place)
+    return place
+
+
 @dataclass(frozen=True)
 class Checkout:
     """A repository of its own; what is committed here is committed nowhere else."""

@@ -87,7 +87,9 @@ activation_volumes() {
   slots_ensure || return 1
   platform_wake || return 1
   slots_follow || return 1
-  slot_remove "$J_TO"
+  slot_remove "$J_TO" || return 1
+  [ "$J_FROM" != none ] || secrets_remove "$(other_slot "$J_TO")" || return 1 # of a `down` that was cut off
+  secrets_fill "$J_RELEASE" "$J_TO"
 }
 
 activation_migrate() {

@@ -17,6 +17,8 @@ down_all() {
     engine rm -f -v $(printf '%s\n' "$down_ids" | sed 's/ .*//') >/dev/null
     printf '%s\n' "$down_ids" | sed 's/^[^ ]* /removed=/'
   done
+  secrets_remove blue
+  secrets_remove green
   down_networks
   down_state
   [ "$1" != volumes ] || down_volumes

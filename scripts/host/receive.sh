@@ -47,7 +47,8 @@ receive_place() {
   fi
   find "$1" -type d -exec chmod 0750 {} +
   find "$1" -type f -exec chmod 0640 {} +
-  chmod 0600 "$1/.env" "$1/app.env.json" "$1/release.facts"
+  # shellcheck disable=SC2046 # names of ours
+  (cd "$1" && chmod 0600 $(release_private .))
   chmod 0750 "$1/bin/host.sh"
   own "$1"
   [ -f "$(state_path "$2")" ] || state_write "$2" pending '' ''

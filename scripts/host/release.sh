@@ -32,10 +32,20 @@ is_whole() {
   [ "$(grep -c '' "$1/SHA256SUMS")" = $whole_files ] && [ -z "$(tail -c 1 "$1/SHA256SUMS")" ]
 }
 
-# is_release_whole RELEASE: its files are those that were pushed, and its secrets are its owner's alone.
+# release_private DIRECTORY: the names of its files that nobody else may read.
+release_private() {
+  printf '%s\n' .env app.env.json release.facts
+  [ ! -f "$1/app.files.tar" ] || printf 'app.files.tar\n'
+}
+
+# is_release_whole RELEASE: its files are those that were pushed, and its secrets are its owner's alone: root's, or that of
+# DEPLOYMENT_PATH.
 is_release_whole() {
-  is_whole "$(release_path "$1")" &&
-    [ "$(cd "$(release_path "$1")" && stat -c %a .env app.env.json release.facts 2>/dev/null | sort -u)" = 600 ]
+  is_whole "$(release_path "$1")" || return 1
+  # shellcheck disable=SC2046 # names of ours
+  whole_rights=$(cd "$(release_path "$1")" && stat -c '%a %u' $(release_private .) 2>/dev/null) || return 1
+  whole_owner=$(stat -L -c %u "$DEPLOYMENT_PATH") || return 1
+  ! printf '%s\n' "$whole_rights" | grep -qvxF -e "600 $whole_owner" -e '600 0'
 }
 
 # release_value RELEASE KEY: from its release.facts.

@@ -9,7 +9,7 @@ slot_up() {
   told slot compose_slot "$1" "$2" up -d --no-deps --no-build --pull never backend frontend
 }
 
-# slot_remove SLOT: its containers and networks; nothing else has its labels. Refuses what is being served.
+# slot_remove SLOT: its containers, networks and secrets; nothing else has its labels. Refuses what is being served.
 slot_remove() {
   case $1 in blue | green) ;; *) return 1 ;; esac
   [ "$(served_slot)" != "$1" ] || {
@@ -27,7 +27,8 @@ slot_remove() {
   done
   slot_networks=$(engine network ls -q --filter "label=com.docker.compose.project=$APP_NAME-$1") || return 1
   # shellcheck disable=SC2086 # one argument an id
-  [ -z "$slot_networks" ] || engine network rm $slot_networks >/dev/null
+  [ -z "$slot_networks" ] || engine network rm $slot_networks >/dev/null || return 1
+  secrets_remove "$1"
 }
 
 # slots_astray: of the edge and the frontend that serves, those that look at another directory than this host's slots/: SERVICE ID, a

@@ -30,10 +30,10 @@ from tasks.console import TerminalConsole
 from tasks.core.bundle import host_bundle
 from tasks.core.errors import DeployError, Interrupted, SettingsError
 from tasks.core.protocols import Command, Console, Host
-from tasks.core.settings import Settings, load_settings
+from tasks.core.settings import COMMAND_SECONDS, Settings, load_settings
 from tasks.core.workspace import Target, Workspace
 from tasks.hosts import require_all
-from tasks.workstation import LocalPrograms
+from tasks.workstation import LocalPrograms, ShellLines
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,7 +70,7 @@ HELP = {
 def namespace(steps: Sequence[Step], *, from_sources: Sequence[Step] = ()) -> Collection:
     """Make the collection that fabfile.py shows: one task a step, in the order given.
 
-    Those `from_sources` have the application's sources checked with the settings.
+    Those `from_sources` have the application's sources checked with the settings, and commands that give values run.
     """
     line = WholeLine(steps, from_sources=from_sources)
     session = Session(ROOT, line)
@@ -117,6 +117,7 @@ class Session:
         self._done: set[tuple[str, str]] = set()
         self._is_reaching = False
         self._console = TerminalConsole()
+        self._lines = ShellLines(COMMAND_SECONDS, root)
 
     def carry_out(self, step: Step, kinds: Mapping[str, object], context: Context, given: Mapping[str, object]) -> None:
         """Call a step with what its signature asks for, print what it did, and end with its exit code."""
@@ -179,7 +180,7 @@ class Session:
         target = Target(self._root, host_name, overrides)
         supplied: dict[object, object] = {Console: self._console, Target: target, Command: Command(words_after())}
         if Workspace in kinds.values():
-            self._line.check_settings(self._root, os.environ)
+            self._line.check_settings(self._root, os.environ, self._lines.run)
             work = supplied[Workspace] = self._workspace(host_name, overrides)
             self._console.be_verbose(work.settings.verbose)
             for warning in work.settings.warnings:
@@ -189,7 +190,9 @@ class Session:
         return {parameter: supplied[kind] for parameter, kind in kinds.items() if kind in supplied}
 
     def _workspace(self, host_name: str | None, overrides: dict[str, str]) -> Workspace:
-        settings = load_settings(root=self._root, host=host_name, environ=os.environ, overrides=overrides)
+        settings = load_settings(
+            root=self._root, host=host_name, environ=os.environ, overrides=overrides, run=self._lines.run
+        )
         return Workspace(self._root, settings, LocalPrograms(self._console.detail), self._console)
 
     def _reach_all(self, first: Connection, overrides: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from tasks.binding.values import check_values
 from tasks.core.errors import UsageError
 from tasks.core.faults import one_line
 from tasks.core.protocols import Command, Host, Outcome
-from tasks.core.settings import Wanted, refuse_all_faults
+from tasks.core.settings import RunLine, Wanted, refuse_all_faults
 from tasks.core.workspace import Workspace
 
 Step = Callable[..., Outcome]
@@ -63,11 +63,11 @@ class WholeLine:
             )
         program.core.remainder = ""  # Fabric would run it on the host as well, as a task of its own
 
-    def check_settings(self, root: Path, environ: Mapping[str, str]) -> None:
+    def check_settings(self, root: Path, environ: Mapping[str, str], run: RunLine) -> None:
         """Refuse the faults of every host's settings, for every task of the line: once, before the first contact."""
         if not self._has_looked:
             self._has_looked = True
-            refuse_all_faults(root, list(self._wanted()), environ)
+            refuse_all_faults(root, list(self._wanted()), environ, run)
 
     def _typed(self) -> Iterator[tuple[str, Mapping[str, object]]]:
         yield from ((str(task.name), task.as_kwargs) for task in program.tasks)

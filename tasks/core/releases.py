@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import io
 import json
-import re
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tasks.core.application_values import compose_application, digest, secret_files
 from tasks.core.bundle import host_bundle
 from tasks.core.facts import HostFacts
 from tasks.core.images import DockerImage
-from tasks.core.secret import Secret
-from tasks.core.settings import Settings, release_environment
+from tasks.core.packing import packed
+from tasks.core.settings import Settings, composed_files, release_environment
 
 PLATFORM = {
     "edge": ("HTTP_PORT", "ENABLE_HTTPS", "DEPLOYMENT_PATH", "EDGE_MEMORY"),
@@ -67,11 +64,13 @@ def release_name(moment: datetime, suffix: str) -> str:
 class ReleaseFiles:
     """The files of a release directory that do not depend on its name, and the hash that names them.
 
-    Secrets are in `application` only, as they will be written.
+    Secrets are in `application` and `secrets` only, as they will be written; `secrets` is empty where no variable is a
+    file.
     """
 
     environment: Mapping[str, str]
     application: bytes = field(repr=False)
+    secrets: bytes = field(repr=False)
     composes: Mapping[str, bytes]
     bundle: str
     migrations: tuple[str, ...]
@@ -86,24 +85,10 @@ class ReleaseFiles:
         for name, content in sorted(self.composes.items()):
             whole.update(name.encode() + hashlib.sha256(content).digest())
         whole.update(hashlib.sha256(self.application).digest())
+        if self.secrets:
+            whole.update(b"app.files.tar" + hashlib.sha256(self.secrets).digest())
         whole.update(hashlib.sha256(self.bundle.encode()).digest())
         return whole.hexdigest()
-
-
-def compose_application(values: Mapping[str, Secret]) -> bytes:
-    """Write the application's settings as a compose file in JSON, `$` doubled so that nothing is interpolated."""
-    environment = {name: value.reveal().replace("$", "$$") for name, value in values.items()}
-    services = {service: {"environment": environment} for service in ("backend", "migrate")}
-    return compose_json({"services": services if environment else {}}).encode() + b"\n"
-
-
-def compose_json(data: object) -> str:
-    """Write JSON that Compose reads, which takes it for YAML: no surrogate pairs, no control character as it stands.
-
-    Sources: RFC 8259, section 7 (what JSON escapes as a pair), YAML 1.2.2, section 5.1 (what is printable).
-    """
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False)
-    return re.sub("[^\x20-\x7e\U00010000-\U0010ffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def fingerprint(service: str, image: DockerImage, composes: Mapping[str, bytes], environment: Mapping[str, str]) -> str:
@@ -120,12 +105,7 @@ def fingerprint(service: str, image: DockerImage, composes: Mapping[str, bytes],
 
 def release_files(root: Path, settings: Settings, build: Build) -> ReleaseFiles:
     """Render what a release directory holds, from settings, compose/ and the images of a build."""
-    composes = {
-        "docker-compose.yml": (root / "compose" / "slot.yml").read_bytes(),
-        "platform.yml": (root / "compose" / "platform.yml").read_bytes(),
-    }
-    if settings.enable_https:
-        composes["https.yml"] = (root / "compose" / "https.yml").read_bytes()
+    composes = {name: (root / "compose" / file).read_bytes() for name, file in composed_files(settings).items()}
     environment = dict(release_environment(settings))
     for service, image in build.images.items():
         environment[f"{service.upper()}_IMAGE"] = image.content_name
@@ -135,18 +115,17 @@ def release_files(root: Path, settings: Settings, build: Build) -> ReleaseFiles:
         )
     return ReleaseFiles(
         environment=environment,
-        application=compose_application(settings.application),
+        application=compose_application(settings.application, settings.app_files),
+        secrets=secret_files(settings.application, settings.app_files),
         composes=composes,
         bundle=host_bundle(root),
         migrations=build.migrations,
         images=build.images,
-        application_digests={name: _digest(settings.app_name, value) for name, value in settings.application.items()},
+        application_digests={
+            name: digest(value, app=settings.app_name, way="a file" if name in settings.app_files else "")
+            for name, value in settings.application.items()
+        },
     )
-
-
-def _digest(app: str, value: Secret) -> str:
-    """Tell a changed value from an unchanged one; kept in a 0600 file only."""
-    return hmac.new(app.encode(), value.reveal().encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def release_facts(files: ReleaseFiles, release: str, created: str) -> dict[str, str]:
@@ -182,7 +161,7 @@ def deployment_state(files: ReleaseFiles, release: str, created: str, host: str)
 def release_archive(files: ReleaseFiles, release: str, *, host: str, created: str) -> bytes:
     """Pack the release directory as tar, with SHA256SUMS over every other file.
 
-    Modes: 0600 for .env, app.env.json and release.facts, 0750 for bin/host.sh, 0640 for the rest.
+    Modes: 0600 for .env, app.env.json, app.files.tar and release.facts, 0750 for bin/host.sh, 0640 for the rest.
     """
     environment = {**files.environment, "RELEASE": release}
     facts = release_facts(files, release, created)
@@ -194,21 +173,14 @@ def release_archive(files: ReleaseFiles, release: str, *, host: str, created: st
         "release.json": (json.dumps(state, indent=2).encode() + b"\n", 0o640),
         "bin/host.sh": (files.bundle.encode(), 0o750),
     }
+    if files.secrets:
+        contents["app.files.tar"] = (files.secrets, 0o600)
     contents.update({name: (content, 0o640) for name, content in files.composes.items()})
     sums = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _) in sorted(contents.items())
     )
     contents["SHA256SUMS"] = (sums.encode(), 0o640)
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        directory = tarfile.TarInfo("bin")
-        directory.type, directory.mode = tarfile.DIRTYPE, 0o750
-        archive.addfile(directory)
-        for name, (content, mode) in sorted(contents.items()):
-            member = tarfile.TarInfo(name)
-            member.size, member.mode, member.mtime = len(content), mode, 0
-            archive.addfile(member, io.BytesIO(content))
-    return target.getvalue()
+    return packed(contents, "bin")
 
 
 def name_on_host(build: Build, files: ReleaseFiles, facts: HostFacts, host: str, moment: datetime) -> str:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Secret:
     """Hold a value and show `***` instead; `reveal` is its one exit.
 
     Not a `str`: formatting, joining or logging one by accident shows the mask or fails. `reveal` is called only in
-    tasks/core/releases.py, for the text of app.env.json, a 0600 file, and for the digests that tell whether a value
-    has changed; and in tasks/core/secret_forms.py, for what is looked for in images.
+    tasks/core/application_values.py, for app.env.json and app.files.tar, 0600 files, and for the digests that tell
+    whether a value has changed; in tasks/core/secret_forms.py, for what is looked for in images; and where its size is
+    checked.
+
+    What a function gives is asked for when it is needed: by the first `reveal`.
     """
 
     __slots__ = ("__value",)
 
-    def __init__(self, value: str) -> None:
-        """Take the value over."""
+    def __init__(self, value: str | Callable[[], str]) -> None:
+        """Take the value over, or what will give it."""
         self.__value = value
 
     def reveal(self) -> str:
-        """Give the value itself."""
+        """Give the value itself; raises what its function raises."""
+        if not isinstance(self.__value, str):
+            self.__value = self.__value()
         return self.__value
 
     def __repr__(self) -> str:
@@ -33,8 +40,8 @@ class Secret:
 
     def __eq__(self, other: object) -> bool:
         """Compare by value, for tests and plans."""
-        return isinstance(other, Secret) and other.reveal() == self.__value
+        return isinstance(other, Secret) and other.reveal() == self.reveal()
 
     def __hash__(self) -> int:
         """Hash by value."""
-        return hash(("Secret", self.__value))
+        return hash(("Secret", self.reveal()))

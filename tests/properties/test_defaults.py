@@ -17,6 +17,8 @@ from tests.properties.release import release_directory
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`(.*?)`|empty) \|", re.MULTILINE)
 IMAGES = {service: f"defaults/{service}:000000000000" for service in ("frontend", "backend", "database", "edge")}
 EXAMPLES = {item.key: item.example for item in SETTINGS.values()} | {"CERT_PATH": "host:/etc/certs"}
+# What the lists among the examples name has to be there.
+OWN = "".join(f"{name}=x\n" for name in EXAMPLES["APP_FILES"].split(","))
 # Two whose default follows another setting: left out with it.
 FOLLOWS = {"DEPLOYMENT_PATH": "APP_NAME", "LOG_PATH": "APP_NAME"}
 
@@ -36,7 +38,7 @@ def shown_in_example() -> dict[str, str]:
 
 
 def read(place: Path, given: dict[str, str]) -> Settings:
-    (place / ".env").write_text("".join(f"{key}={value}\n" for key, value in given.items()))
+    (place / ".env").write_text(OWN + "".join(f"{key}={value}\n" for key, value in given.items()))
     return load_settings(root=place, environ={})
 
 
@@ -116,8 +118,8 @@ def referred() -> set[str]:
 
 def rendered(place: Path, given: dict[str, str]) -> list[object]:
     """Render platform and slot as the host would, without what names this test's directory or the configuration."""
-    skipped = ("NODE_IMAGE", "NGINX_IMAGE", "POSTGRES_IMAGE", "BUILD_CA_FILE")
-    text = "".join(f"{key}={value}\n" for key, value in given.items() if key not in skipped)
+    skipped = ("NODE_IMAGE", "NGINX_IMAGE", "POSTGRES_IMAGE", "BUILD_CA_FILE", "APP_COMMANDS")
+    text = OWN + "".join(f"{key}={value}\n" for key, value in given.items() if key not in skipped)
     release = release_directory(place, text, IMAGES)
     said = [release.compose("any", "--profile", "*", "config", "--format", "json", slot=slot) for slot in ("", "blue")]
     assert [each.returncode for each in said] == [0, 0], said

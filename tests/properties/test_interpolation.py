@@ -4,12 +4,17 @@ import json
 import random
 import re
 import string
+import tempfile
 from pathlib import Path
 
 import pytest
 from docker.models.containers import Container
+from hypothesis import given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
 
-from tasks.core.settings import SETTINGS
+from tasks.core.errors import SettingsError
+from tasks.core.settings import SETTINGS, load_settings
 from tests.checkout import ROOT
 from tests.properties.conftest import Examples
 from tests.properties.release import NAME, ReleaseDirectory, quoted, release_directory, seeded
@@ -23,43 +28,85 @@ HOSTILE = (
     "%s", "%%", "|", ">", "|\n a\n", "; rm -rf x", "&& false", "é", "日本語", "🙂", "e\u0301", "\u2028", "\u0085",
     "\ufeff", "\ufffe", "\x01", "\x1b[31m", "\x7f", "x" * 65536, "$" * 65536, "é\n$'\"\\" * 8192,
 )  # fmt: skip
-RANDOM, SETTINGS_FILES = 200, 10
+RANDOM, BATCH, SETTINGS_FILES = 200, 1000, 10
+RUNS = (
+    "$(touch MARK)",
+    "`touch MARK`",
+    "; touch MARK #",
+    "' ; touch MARK ; '",
+    '" && touch MARK && "',
+    "$(docker ps)\n|touch MARK",
+)
+"""What leaves a file behind, wherever it is run."""
 ALPHABET = string.ascii_letters + string.digits + " \t\n\r'\"`$${}()#\\=:;&|<>*?!%~^,.-_[]äß€🙂\u2029"
 
 
-def test_any_value_arrives_in_the_containers(stack: Stack, examples: Examples, tmp_path: Path) -> None:
+def test_any_value_arrives_in_the_containers(stack: Stack, examples: Examples, tmp_path: Path, full: bool) -> None:
     """Hundreds of values in one `.env` and one `up`: byte for byte in the backend's process, and in migrate's.
+
+    None is run, here or there. Everyday: 200 random values and those that have been trouble; with --full 10 000.
 
     Feature: production-deployment-system, Property 12: Interpolation
 
-    Turned red by: no `.replace("$", "$$")` in compose_application (tasks/core/releases.py).
+    Turned red by: no `.replace("$", "$$")` in compose_application (tasks/core/application_values.py).
     """
     chance = seeded()
-    values = dict(zip((f"VALUE_{number:03}" for number in range(9999)), HOSTILE, strict=False))
-    values |= {f"RANDOM_{number:03}": _random(chance) for number in range(RANDOM)}
+    mark = tmp_path / "ran"
+    texts = [*HOSTILE, *(run.replace("MARK", f"{place}/ran") for run in RUNS for place in (tmp_path, "/tmp"))]
+    texts += [_random(chance) for _ in range(10_000 - len(texts) if full else RANDOM)]
+    for start in range(0, len(texts), BATCH):
+        values = {f"VALUE_{start + number:05}": text for number, text in enumerate(texts[start : start + BATCH])}
+        assert _arrived_wrong(stack, tmp_path / str(start), values) == []
+        examples(len(values))
+    assert not mark.exists(), "one of them was run here"
+    assert examples.count >= (10_000 if full else 250)
+
+
+def _arrived_wrong(stack: Stack, place: Path, values: dict[str, str]) -> list[str]:
+    """Deploy values into backend and migrate; name those that are not there, or not the same."""
     text = f"APP_NAME={stack.app}\n" + "".join(f"{name}={quoted(value)}\n" for name, value in values.items())
-    release = release_directory(tmp_path / "release", text, stack.images)
+    release = release_directory(place, text, stack.images)
     project = f"{stack.app}-green"
     try:
         said = release.compose(project, "up", "-d", "--no-deps", "backend", slot="green")
         assert said.returncode == 0, said.stderr
         _, environment = _backend(stack).exec_run(["cat", "/proc/1/environ"])
         assert isinstance(environment, bytes)
-        assert _differing(values, environment) == []
+        assert _backend(stack).exec_run(["test", "-e", "/tmp/ran"])[0] == 1, "one of them was run there"
         command = ("--profile", "migrate", "run", "--rm", "--no-deps", "-T", "--entrypoint", "cat", "migrate")
         once = release.compose(project, *command, "/proc/self/environ", slot="green")
         assert once.returncode == 0, once.stderr
-        assert _differing(values, once.stdout) == []
+        return _differing(values, environment) + _differing(values, once.stdout)
     finally:
         release.compose(project, "down", "--remove-orphans", "-t", "1", slot="green")
-    examples(len(values))
-    assert examples.count >= 250
+
+
+@given(st.lists(st.sampled_from(["NUL", "large", "many"]), min_size=1, max_size=3, unique=True))
+@bounds(max_examples=7, database=None)
+def test_what_no_environment_holds_is_refused_by_rule(kinds: list[str]) -> None:
+    """Each kind alone and with the others: named, and nothing else is.
+
+    Feature: production-deployment-system, Property 12: Interpolation
+
+    Turned red by: no size_faults in tasks/core/settings/reading.py.
+    """
+    lines = {"NUL": "NUL='a\0b'\n", "large": f"LARGE='{'x' * 131072}'\n"}
+    lines["many"] = "".join(f"MANY_{number}='{'y' * 120000}'\n" for number in range(9))
+    rules = {"NUL": "NUL (.env:", "large": "LARGE (.env:", "many": "too large for an environment"}
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / ".env").write_text("FINE='$(id)'\n" + "".join(lines[kind] for kind in kinds))
+        with pytest.raises(SettingsError) as caught:
+            load_settings(root=Path(place), environ={})
+    assert {kind for kind in rules if rules[kind] in str(caught.value)} == set(kinds)
+    assert "FINE" not in str(caught.value)
 
 
 def _random(chance: random.Random) -> str:
     length = chance.choice((1, 3, 10, 40, 300))
     if chance.random() < 0.5:
         return "".join(chance.choices(ALPHABET, k=length))
+    if chance.random() < 0.2:
+        return "".join(chance.choices(RUNS, k=2)).replace("MARK", "/tmp/ran")
     return "".join(
         chr(chance.choice((chance.randint(1, 0xD7FF), chance.randint(0xE000, 0x10FFFF)))) for _ in range(length)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.releases import compose_json
+from tasks.core.application_values import compose_json
 from tests.properties.conftest import Examples
 from tests.properties.stack import Stack, rendered
 from tests.properties.test_stack_database import hundred

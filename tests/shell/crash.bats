@@ -8,7 +8,7 @@
 load fake/kit
 
 setup() {
-  export CRASH=$BATS_TEST_TMPDIR/crash
+  export CRASH=$BATS_TEST_TMPDIR/crash SECRETS='KEY TOKEN'
   mkdir -p "$CRASH/links"
   python3 - "$BATS_TEST_DIRNAME/fake/shim" "$CRASH/links" <<'END'
 import os, sys
@@ -94,6 +94,7 @@ nothing_or() {
   [ ! -e "$FAKE_PATH/active" ] || echo "active is there, and nothing serves"
   case $(containers) in '' | 'platform-database ' | 'platform-edge ' | 'platform-database platform-edge ') ;; *) echo "containers: $(containers)" ;; esac
   [ -z "$(ls "$FAKE/networks")" ] || echo "networks: $(ls "$FAKE/networks")"
+  never ls "$FAKE"/volumes/app_secrets_* 2>/dev/null
   history_faults
   left_over
 }

@@ -16,10 +16,11 @@ import pytest
 
 import tasks
 from tasks.core.protocols import Host
+from tests.checkout import copy_checkout
 
-ROOT = Path(__file__).resolve().parents[2]
 FAB = Path(sys.executable).parent / "fab"
 NAMES = [step.__name__.replace("_", "-") for step in tasks.STEPS]
+WITH_VALUES = [step.__name__.replace("_", "-") for step in tasks.FROM_SOURCES]
 ON_HOST = [
     step.__name__.replace("_", "-") for step in tasks.STEPS if Host in get_type_hints(step).values()
 ]  # what takes a host
@@ -52,12 +53,7 @@ class Trial:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("checkout")
-    leave = shutil.ignore_patterns("node_modules", "__pycache__", "dist", ".deploy")
-    for name in ("tasks", "scripts", "compose", "containers", "examples"):
-        shutil.copytree(ROOT / name, place / name, ignore=leave)
-    shutil.copy(ROOT / "fabfile.py", place)
-    return place
+    return copy_checkout(tmp_path_factory.mktemp("checkout"))
 
 
 @pytest.fixture
@@ -337,6 +333,25 @@ def test_what_carries_the_sources_on_checks_what_check_config_does(
             assert part in done.stderr, part
         assert done.stderr == trial.fab("-H", target, "check-config").stderr
     assert not was_contacted(listener)
+
+
+@pytest.mark.parametrize("name", ["check-config", "up", "status", *WITH_VALUES])
+def test_a_command_that_gives_a_value_is_run_once_and_for_who_needs_it_alone(
+    trial: Trial, silent_host: tuple[str, socket.socket], name: str
+) -> None:
+    """Turned red by: with_sources=True for every step in WholeLine._wanted; no _kept in ShellLines."""
+    target, listener = silent_host
+    trial.write(f"TOKEN=echo x >>{trial.home}/ran; echo hunter2; exit 3\nAPP_COMMANDS=TOKEN\n")
+    if name in WITH_VALUES:
+        done = trial.fab("-H", target, name, name)
+        assert done.returncode == 2
+        assert "TOKEN (.env:1): its command (APP_COMMANDS) ended with exit code 3" in done.stderr
+        assert "hunter2" not in done.stdout + done.stderr
+        assert (trial.home / "ran").read_text() == "x\n"
+        assert not was_contacted(listener)
+        return
+    trial.fab("-H", "127.0.0.1:1", name, PATH="/nowhere")
+    assert not (trial.home / "ran").exists()
 
 
 def test_looking_at_a_host_needs_no_sources(trial: Trial) -> None:

@@ -1,6 +1,7 @@
 """The two tasks of the settings file: writing a first one, and showing what is in effect."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.certificates import certificate, key_text, new_key, pem, write_pair
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose application has no fault."""
     (tmp_path / "examples/community-tracker").mkdir(parents=True)
+    (tmp_path / "compose").symlink_to(Path(__file__).resolve().parents[2] / "compose")
     monkeypatch.setattr(effective, "check_application", lambda source: [])
     return tmp_path
 
@@ -78,7 +80,40 @@ def test_each_value_is_shown_with_its_source(root: Path) -> None:
     data = json.dumps(done.data)
     assert "hunter2" not in data + "\n".join(done.lines) + repr(done)
     assert json.loads(data)["settings"]["network"]["HTTP_PORT"] == {"value": "8080", "source": "file .env"}
-    assert json.loads(data)["application"]["MAIL"] == {"value": "***", "source": "file .env.web1"}
+    own = json.loads(data)["application"]["MAIL"]
+    assert own == {"value": "***", "source": "file .env.web1", "as": "environment", "by": "value"}
+
+
+def test_the_way_of_each_variable_is_shown_and_no_command_is_run(root: Path) -> None:
+    text = f"A=1\nB=touch {root}/ran\nC=2\nAPP_FILES=B,C\nAPP_COMMANDS=B\n"
+    (root / ".env").write_text(text, encoding="utf-8")
+    done = check(root)
+    shown = [" ".join(line.split()) for line in done.lines]
+    for line in (
+        "A *** file .env",
+        "B *** (file /run/secrets/B, by a command) file .env",
+        "C *** (file /run/secrets/C) file .env",
+    ):
+        assert line in shown
+    own = json.loads(json.dumps(done.data))["application"]
+    assert {key: (each["as"], each["by"]) for key, each in own.items()} == {
+        "A": ("environment", "value"), "B": ("file", "command"), "C": ("file", "value"),
+    }  # fmt: skip
+    assert not (root / "ran").exists()
+    assert "touch" not in repr(done.data) + repr(done.lines), "a command line is not shown either"
+
+
+def test_a_variable_that_nothing_defines_is_a_fault_like_any_other(root: Path) -> None:
+    (root / "compose").unlink()
+    shutil.copytree(Path(__file__).resolve().parents[2] / "compose", root / "compose")
+    with (root / "compose/slot.yml").open("a") as file:
+        file.write("x-more: [$SMTP_HOST]\n")
+    (root / ".env").write_text("HTTP_PORT=x\nSMTP_HOST=mail\n", encoding="utf-8")
+    line = (root / "compose/slot.yml").read_text().count("\n")
+    with pytest.raises(SettingsError) as caught:
+        check(root)
+    assert str(caught.value).startswith("2 faults in the settings")
+    assert f"SMTP_HOST (compose/slot.yml:{line}): is used here, and nothing defines it" in str(caught.value)
 
 
 def test_what_was_set_comes_first_and_defaults_last(root: Path) -> None:

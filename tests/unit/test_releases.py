@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.core.application_values import compose_application, secret_files
 from tasks.core.images import DockerImage
 from tasks.core.releases import (
     PLATFORM,
     Build,
     ReleaseFiles,
-    compose_application,
     name_on_host,
     platform_settings,
     release_archive,
@@ -27,7 +27,8 @@ from tasks.core.releases import (
     release_name,
 )
 from tasks.core.secret import Secret
-from tasks.core.settings import SETTINGS
+from tasks.core.settings import SETTINGS, parse_env_text
+from tasks.core.settings.release import defined_on_host
 from tests.steps.samples import APP, RELEASE, SECRET, HostState, make_build, make_settings, release_line, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,9 +105,9 @@ OTHER = {
     "CERT_PATH": "host:/etc/certs",
 }  # fmt: skip
 NO_PART = {
-    "APP_SOURCE", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_MODE", "CONTAINER_RUNTIME", "NODE_IMAGE", "NGINX_IMAGE",
-    "POSTGRES_IMAGE", "BUILD_CA_FILE", "SSH_HOST_KEYS", "VERBOSE", "MIN_DOCKER_VERSION",
-    "MIN_COMPOSE_VERSION",
+    "APP_SOURCE", "APP_KEYS", "APP_FILES", "APP_COMMANDS", "IMAGES_MAY_HOLD",
+    "BUILD_MODE", "CONTAINER_RUNTIME", "NODE_IMAGE", "NGINX_IMAGE", "POSTGRES_IMAGE",
+    "BUILD_CA_FILE", "SSH_HOST_KEYS", "VERBOSE", "MIN_DOCKER_VERSION", "MIN_COMPOSE_VERSION",
 }  # fmt: skip
 
 
@@ -232,10 +233,68 @@ def test_environment_reads_the_same_in_a_shell(archive: bytes, files: ReleaseFil
     assert pairs["BACKEND_IMAGE"] == files.images["backend"].content_name
 
 
+def test_compose_finds_what_the_check_of_its_files_counts_on(archive: bytes, tmp_path: Path) -> None:
+    """Turned red by: no SLOT among _OF_THE_RUN, or one _FINGERPRINT too many, in settings/release.py."""
+    defined = defined_on_host(make_settings(tmp_path))
+    written = parse_env_text(read(archive, ".env"), name=".env").entries
+    assert defined.keys() == written.keys() | {"SLOT", "COMPOSE_PROJECT_NAME"}
+    assert {key for key, value in defined.items() if not value} == {k for k, v in written.items() if not v.value}
+
+
 def test_a_secret_is_in_one_file_only(archive: bytes, files: ReleaseFiles) -> None:
     assert SECRET not in repr(files)
     having = [name for name, member in members(archive).items() if member.isfile() and SECRET in read(archive, name)]
     assert having == ["app.env.json"]
+
+
+@pytest.fixture
+def with_files(tmp_path: Path) -> ReleaseFiles:
+    text = f"SESSION_TOKEN={SECRET}\nPLAIN=1\nKEY='two\nlines'\nAPP_FILES=SESSION_TOKEN,KEY\n"
+    return release_files(ROOT, make_settings(tmp_path, text), make_build())
+
+
+def test_a_value_that_is_a_file_is_in_the_tar_only(with_files: ReleaseFiles) -> None:
+    raw = release_archive(with_files, RELEASE, host="web1", created="")
+    having = [name for name, member in members(raw).items() if member.isfile() and SECRET in read(raw, name)]
+    assert having == ["app.files.tar"]
+    assert oct(members(raw)["app.files.tar"].mode) == "0o600"
+    assert "  app.files.tar\n" in read(raw, "SHA256SUMS")
+    assert SECRET not in repr(with_files)
+    inside = members(read(raw, "app.files.tar").encode())
+    assert {name: (oct(member.mode), member.uid) for name, member in inside.items()} == {
+        "KEY": ("0o400", 0), "SESSION_TOKEN": ("0o400", 0),
+    }  # fmt: skip
+    assert read(read(raw, "app.files.tar").encode(), "KEY") == "two\nlines"
+
+
+def test_the_backend_is_told_the_file_s_name_and_mounts_its_slot_s_volume(with_files: ReleaseFiles) -> None:
+    whole = json.loads(with_files.application)
+    mount = {"type": "volume", "source": "secrets", "target": "/run/secrets", "read_only": True}
+    for service in ("backend", "migrate"):
+        assert whole["services"][service] == {
+            "environment": {
+                "PLAIN": "1", "KEY_FILE": "/run/secrets/KEY", "SESSION_TOKEN_FILE": "/run/secrets/SESSION_TOKEN",
+            },
+            "volumes": [{**mount, "volume": {"nocopy": True}}],
+        }  # fmt: skip
+    assert whole["volumes"] == {"secrets": {"external": True, "name": "${APP_NAME:?}_secrets_${SLOT:?}"}}
+
+
+def test_without_such_values_a_release_is_what_it_was(tmp_path: Path, files: ReleaseFiles, archive: bytes) -> None:
+    assert files.secrets == b""
+    assert "app.files.tar" not in members(archive)
+    assert secret_files({"A": Secret("x")}, ()) == b""
+
+
+def test_a_value_that_becomes_a_file_or_changes_in_one_is_another_configuration(
+    tmp_path: Path, files: ReleaseFiles
+) -> None:
+    texts = (f"SESSION_TOKEN={SECRET}\nAPP_FILES=SESSION_TOKEN\n", "SESSION_TOKEN=other\nAPP_FILES=SESSION_TOKEN\n")
+    made = [release_files(ROOT, make_settings(tmp_path, text), make_build()) for text in texts]
+    seen = [files, *made]
+    assert len({each.configuration_hash for each in seen}) == 3
+    assert len({each.application_digests["SESSION_TOKEN"] for each in seen}) == 3, "plan names it"
+    assert compose_application({"A": Secret("$x")}, ["A"]) == compose_application({"A": Secret("y")}, ["A"])
 
 
 def test_release_json_is_the_seed_s_state(archive: bytes, files: ReleaseFiles) -> None:

@@ -49,3 +49,18 @@ def test_equality_is_by_value(left: str, right: str) -> None:
 @given(st.text())
 def test_reveal_gives_the_value(value: str) -> None:
     assert Secret(value).reveal() == value
+
+
+def test_what_a_function_gives_is_asked_for_once_and_only_when_it_is_needed() -> None:
+    asked: list[int] = []
+
+    def give() -> str:
+        asked.append(1)
+        return "hunter2"
+
+    secret = Secret(give)
+    assert f"{secret} {secret!r}" == "*** ***"
+    assert asked == []
+    assert [secret.reveal(), secret.reveal()] == ["hunter2", "hunter2"]
+    assert asked == [1]
+    assert secret == Secret("hunter2")

@@ -1,5 +1,6 @@
 """Where a setting comes from, and everything that can be wrong with one."""
 
+import os
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import SettingsError
 from tasks.core.secret import Secret
-from tasks.core.settings import SETTINGS, Settings, load_settings, missing_paths, release_environment
+from tasks.core.settings import (
+    SETTINGS,
+    CommandResult,
+    Settings,
+    load_settings,
+    missing_paths,
+    release_environment,
+    value_faults,
+)
 from tasks.core.settings.names import SET_BY_US, edit_distance, near_miss
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -165,7 +174,9 @@ BAD = {
     "SSH_HOST_KEYS": ["no", "yes"],
     "APP_NAME": ["Foo", "a_b", "-a", "a-", "a" * 40, "a.b", "shop-blue", "x-green", "localhost", "é"],
     "APP_SOURCE": ["~/app", "a,b", "$HOME"],
-    "APP_KEYS": ["A B", "A,,B", "1A", "A, B", "HTTP_PORT"],
+    "APP_KEYS": ["A B", "A,,B", "1A", "A, B", "A,B,A", "HTTP_PORT"],
+    "APP_FILES": ["A B", "A,", "a-b", "A,A", "HTTP_PORT"],
+    "APP_COMMANDS": ["A B", ",A", "A,A", "HTTP_PORT"],
     "IMAGES_MAY_HOLD": ["A B", ",A", "1A"],
     "DEPLOYMENT_PATH": [
         "opt/x",
@@ -219,7 +230,12 @@ GOOD = {
     "FRONTEND_MEMORY": ["16m", "1g", "65536k"],
 }
 
-OPTIONAL = {"DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "IMAGES_MAY_HOLD", "BUILD_CA_FILE", "SERVER_NAMES"}
+OPTIONAL = {
+    "DATA_PATH", "SOCKET_PATH", "CERT_PATH", "APP_KEYS", "APP_FILES", "APP_COMMANDS", "IMAGES_MAY_HOLD",
+    "BUILD_CA_FILE", "SERVER_NAMES",
+}  # fmt: skip
+LISTS = {"APP_FILES", "APP_COMMANDS"}
+"""Those that name variables which a file has to set."""
 
 
 def test_every_setting_has_bad_examples() -> None:
@@ -240,9 +256,15 @@ def test_a_good_value_is_taken(root: Path, key: str, value: str) -> None:
     assert load(root, f"{key}={value}\n").sources[key] == "file .env"
 
 
+def needed_by(key: str) -> str:
+    """Lines without which the example of a setting is a fault."""
+    lines = "".join(f"{name}=x\n" for name in SETTINGS[key].example.split(",")) if key in LISTS else ""
+    return "CERT_PATH=certs\n" if key == "ENABLE_HTTPS" else lines
+
+
 @pytest.mark.parametrize("key", SETTINGS)
 def test_every_example_is_accepted(root: Path, key: str) -> None:
-    more = "CERT_PATH=certs\n" if key == "ENABLE_HTTPS" else ""
+    more = needed_by(key)
     assert load(root, f"{key}={SETTINGS[key].example}\n{more}").sources[key] == "file .env"
 
 
@@ -260,7 +282,7 @@ def test_white_space_around_a_setting_is_a_fault(root: Path, key: str) -> None:
     good = SETTINGS[key].default or SETTINGS[key].example
     for line in (f"{key}= {good}", f"{key} ={good}", f"{key}={good} ", f"{key}={good}\t", f"{key}=' {good}'"):
         assert "white space" in refusal(root, line + "\n"), line
-    load(root, f"  export {key}={good}   # why\n")
+    load(root, f"  export {key}={good}   # why\n{needed_by(key)}")
 
 
 @pytest.mark.parametrize("key", SETTINGS)
@@ -422,6 +444,138 @@ def test_limits_of_an_environment(root: Path) -> None:
     assert "128 KiB" in refusal(root, "BIG=" + "x" * 131072 + "\n")
     assert load(root, "BIG=" + "x" * 131000 + "\n").application
     assert "1 MiB" in refusal(root, "".join(f"BIG{n}={'x' * 130000}\n" for n in range(9)))
+
+
+def test_a_variable_that_is_a_file_may_be_larger_than_an_environment_holds(root: Path) -> None:
+    big = "BIG=" + "x" * 300_000 + "\n"
+    assert "a file (APP_FILES) may be larger" in refusal(root, big)
+    assert load(root, big + "APP_FILES=BIG\n").app_files == ("BIG",)
+    assert "too large for files" in refusal(root, "APP_FILES=BIG\nBIG=" + "x" * 1_100_000 + "\n")
+
+
+@pytest.mark.parametrize("setting", sorted(LISTS))
+def test_a_list_names_what_a_file_sets(root: Path, setting: str) -> None:
+    message = refusal(root, f"A=1\n{setting}=A,B\n")
+    assert f"{setting} (.env:2): lists B, which no settings file sets" in message
+    assert "lists A" not in message
+    load(root, f"A=1\n{setting}=A,B\n", per_host="B=2\n")
+    assert f"{setting} (command line): lists C" in refusal(root, "A=1\n", overrides={setting: "A,C"})
+    load(root, f"HTP_PORT=x\n{setting}=HTP_PORT\n")  # listed: it is no misspelt setting
+
+
+def test_the_name_of_a_file_is_the_deployments(root: Path) -> None:
+    message = refusal(root, "A=1\nA_FILE=/x\nB_FILE=/y\nAPP_FILES=A\n")
+    assert "A_FILE (.env:2): is set by the deployment, to the file of A, which APP_FILES lists" in message
+    assert "B_FILE" not in message
+
+
+# --- values that a command gives ---
+
+
+class Shell:
+    """A shell that gives scripted results, and remembers what it was asked."""
+
+    def __init__(self, **results: CommandResult) -> None:
+        self.results, self.asked = results, []  # type: ignore[var-annotated]
+
+    def run(self, line: str) -> CommandResult:
+        self.asked.append(line)
+        return self.results[line]
+
+
+def commanded(root: Path, shell: Shell, text: str) -> Settings:
+    load(root)  # the files' rights
+    (root / ".env").write_text(text)
+    return load_settings(root=root, environ={}, run=shell.run)
+
+
+@pytest.mark.parametrize(
+    ("output", "value"),
+    [
+        (b"x\n", "x"),
+        (b"x", "x"),
+        (b"x\n\n", "x\n"),
+        (b" a b \n", " a b "),
+        (b"x\r\n", "x\r"),
+        ("é$'\n".encode(), "é$'"),
+    ],
+)
+def test_what_a_command_prints_is_the_value_without_one_newline(root: Path, output: bytes, value: str) -> None:
+    shell = Shell(pass_show=CommandResult(0, output))
+    settings = commanded(root, shell, "TOKEN=pass_show\nPLAIN=pass_show\nAPP_COMMANDS=TOKEN\n")
+    assert shell.asked == [], "reading runs nothing"
+    assert value_faults(settings) == []
+    assert settings.application == {"TOKEN": Secret(value), "PLAIN": Secret("pass_show")}
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (CommandResult(1, b"hunter2"), "ended with exit code 1"),
+        (CommandResult(127, b""), "ended with exit code 127"),
+        (CommandResult(-9, b"hunter2"), "ended with exit code -9"),
+        (CommandResult(None, b"hunter2"), "did not end within 60 s"),
+        (CommandResult(0, b""), "printed nothing, and ended with exit code 0"),
+        (CommandResult(0, b"\n"), "printed nothing"),
+        (CommandResult(0, b"hunter2\0"), "printed a NUL character"),
+        (CommandResult(0, b"hunter2\xff"), "printed what is not UTF-8 text"),
+        (CommandResult(0, b"hunter2" + b"x" * 131072), "is longer than an environment variable can be"),
+    ],
+)
+def test_a_command_without_a_value_is_refused_by_name(root: Path, result: CommandResult, reason: str) -> None:
+    shell = Shell(one=result, two=CommandResult(3, b"hunter2"))
+    settings = commanded(root, shell, "A=one\nB=1\n\nC=two\nAPP_COMMANDS=A,C\n")
+    found = "\n".join(map(str, value_faults(settings)))
+    assert "hunter2" not in found + repr(settings) + repr(settings.commands)
+    if "longer" not in reason:
+        assert f"A (.env:1): its command (APP_COMMANDS) {reason}" in found
+        assert "C (.env:4): its command (APP_COMMANDS) ended with exit code 3" in found, "all at once"
+        with pytest.raises(SettingsError, match="its command"):
+            settings.application["A"].reveal()
+    else:
+        shell.results["two"] = CommandResult(0, b"fine")
+        assert f"A (.env:1): {reason}" in "\n".join(map(str, value_faults(settings)))
+
+
+def test_a_command_line_that_cannot_be_one_is_refused_unrun(root: Path) -> None:
+    message = refusal(root, f"A=\nB='  '\nC={'x' * 3000}\nAPP_COMMANDS=A,B,C\n")
+    for part in ("A (.env:1): is empty", "B (.env:2): is empty", "C (.env:3): is longer than 2048 bytes"):
+        assert part in message
+
+
+def test_a_command_may_have_braces(root: Path) -> None:
+    assert commanded(root, Shell(), "A='op read ${VAULT}'\nAPP_COMMANDS=A\n").warnings == ()
+
+
+# --- who may change the file ---
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o660])
+def test_values_that_others_can_change_are_refused(root: Path, mode: int) -> None:
+    load(root, "OWN=hunter2\n")
+    (root / ".env").chmod(mode)
+    with pytest.raises(SettingsError, match="can be changed by others; accepted: mode 0600: chmod 600") as caught:
+        load_settings(root=root, environ={})
+    assert "hunter2" not in str(caught.value)
+    (root / ".env").write_text("HTTP_PORT=81\n", encoding="utf-8")
+    assert load_settings(root=root, environ={}).warnings == (), "settings alone are no secret"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_file_of_another_user_is_worth_a_warning_and_has_no_commands(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    load(root, "OWN=x\n")
+    os.chown(root / ".env", 1234, -1)
+    (warning,) = load_settings(root=root, environ={}).warnings
+    assert "belongs to another user: chown" in warning
+    (root / ".env").write_text("OWN=x\nAPP_COMMANDS=OWN\n")
+    with pytest.raises(SettingsError, match=r"has command lines .* and belongs to another user"):
+        load_settings(root=root, environ={})
+    monkeypatch.setenv("SUDO_UID", "1234")
+    assert load_settings(root=root, environ={}).warnings == (), "sudo from one's own account"
+    (root / ".env").unlink()
 
 
 SECRET = st.text("abcdefghijklmnop0123456789", min_size=12, max_size=20).map(lambda text: f"hunter2{text}")

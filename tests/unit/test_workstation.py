@@ -1,14 +1,18 @@
 """Programs of this machine: by argument list, with everything they said when they fail."""
 
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import pytest
 
 from tasks.core.errors import DeployError
-from tasks.workstation import LocalPrograms
+from tasks.core.settings import CommandResult
+from tasks.core.settings.commands import LONGEST_LINE
+from tasks.workstation import LocalPrograms, ShellLines
 
 HERE = LocalPrograms()
 
@@ -114,3 +118,49 @@ def test_stop_ends_what_another_thread_waits_for() -> None:
         HERE.stop()
         with pytest.raises(DeployError, match="ended with exit code -15"):
             job.result(60)
+
+
+# --- command lines of the settings ---
+
+
+def test_a_line_is_the_shells_and_is_run_once(tmp_path: Path) -> None:
+    lines = ShellLines(10, Path())
+    line = f"echo x >>{tmp_path}/ran; printf 'a\\n%s' \"$HOME\" | tr a b"
+    results = {lines.run(line) for _ in range(3)}
+    assert results == {CommandResult(0, b"b\n" + os.environ["HOME"].replace("a", "b").encode())}
+    assert (tmp_path / "ran").read_text() == "x\n"
+
+
+def test_a_line_is_in_no_argument_and_no_environment() -> None:
+    """Turned red by: ["sh", "-c", line]."""
+    look = "tr '\\0' '\\n' </proc/$$/cmdline; tr '\\0' '\\n' </proc/$$/environ; ps -eo args # hunter2"
+    result = ShellLines(10, Path()).run(look)
+    assert result.exit_code == 0
+    assert b"sh" in result.output
+    assert b"hunter2" not in result.output
+
+
+def test_a_line_gets_no_input_and_its_errors_are_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    assert ShellLines(10, Path()).run("echo hunter2 >&2; cat; exit 3") == CommandResult(3, b"")
+    assert ShellLines(10, Path()).run("kill -9 $$").exit_code == -9
+    assert ShellLines(10, Path()).run("if then").exit_code == 2
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_that_does_not_end_is_ended_with_all_it_has_started(tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert ShellLines(0.3, Path()).run(f"sleep 60 & echo $! >{tmp_path}/pid; sleep 60; echo hunter2") == CommandResult(
+        None, b""
+    )
+    assert time.monotonic() - began < 5
+    state = Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}/stat")
+    deadline = time.monotonic() + 5
+    while state.exists() and state.read_text().split(")")[-1].split()[0] != "Z" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert time.monotonic() < deadline, "what it had started goes on"
+
+
+def test_a_line_may_be_as_long_as_the_longest() -> None:
+    line = "printf " + "x" * (LONGEST_LINE - 7)
+    assert len(line) == LONGEST_LINE
+    assert ShellLines(10, Path()).run(line).output == b"x" * (LONGEST_LINE - 7)

@@ -30,10 +30,12 @@ def _ports(settings: Settings, given: Mapping[str, str]) -> _Found:
 
 
 def _own_names(settings: Settings, given: Mapping[str, str]) -> _Found:
-    for key in settings.app_keys:
-        if key in SETTINGS:
-            what, form = f"lists {key}, which is a setting", "names of the application's own variables"
-            yield ("APP_KEYS",), Fault("APP_KEYS", what, form, _where(given, "APP_KEYS"))
+    lists = {"APP_KEYS": settings.app_keys, "APP_FILES": settings.app_files, "APP_COMMANDS": settings.app_commands}
+    for setting, listed in lists.items():
+        for key in listed:
+            if key in SETTINGS:
+                what, form = f"lists {key}, which is a setting", "names of the application's own variables"
+                yield (setting,), Fault(setting, what, form, _where(given, setting))
 
 
 def _nested(settings: Settings, given: Mapping[str, str]) -> _Found:

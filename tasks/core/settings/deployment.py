@@ -55,6 +55,18 @@ class Deployment(Group):
         default="",
         example="CLUB_NAME,MAIL_SENDER",
     )
+    app_files: Annotated[tuple[str, ...], names()] = setting(
+        "The application's own variables that reach the backend as a file, /run/secrets/NAME, which NAME_FILE names: "
+        "their values are in no environment.",
+        default="",
+        example="SESSION_SECRET,SMTP_PASSWORD",
+    )
+    app_commands: Annotated[tuple[str, ...], names()] = setting(
+        "The application's own variables whose value in the file is a command line: what it prints here, on the "
+        "workstation, is the value.",
+        default="",
+        example="SMTP_PASSWORD",
+    )
     deployment_path: Annotated[str, host_path()] = setting(
         "Directory on the host that holds releases and state. Default: /opt/ and APP_NAME.",
         default=_below("/opt"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from tasks.core.settings.dialects import DIALECTS, Answer
 from tasks.core.settings.schema import GROUPS, SETTINGS, Setting
 
 _TITLES: dict[str, str] = {
@@ -27,6 +28,7 @@ _APPLICATION = """\
 # ---- The application's own variables ----
 #
 # Every other name reaches the backend unchanged, and its value is shown nowhere. Keep this file at mode 0600.
+# APP_FILES hands values over as files, APP_COMMANDS takes them from a password manager: docs/settings.md.
 # Values with spaces, # or quotes go in quotes; nothing is interpolated: a $ is a $.
 #
 #SESSION_SECRET='write your own'
@@ -61,10 +63,15 @@ The format is python-dotenv's. In particular:
   (around a *setting* it is a fault: it is never meant).
 - In single quotes `\\'` and `\\\\` stand for `'` and `\\`, all else for itself. In double quotes `\\n`, `\\t`, `\\"`,
   `\\\\` and the like work too. A quoted value may have several lines.
-- **Nothing is interpolated.** `$`, `${NAME}` and `$(command)` are passed on as written, in every quoting. (Docker
-  Compose and python-dotenv would replace them, each in its own way.)
+- **Nothing is interpolated.** `$`, `${NAME}` and `$(command)` are passed on as written, in every quoting.
 - Files are UTF-8. A byte order mark is skipped; CRLF is read as LF.
 - A name that stands twice in one file, a line without `=` and a quote that is not closed are faults.
+
+Docker Compose (2.40) and python-dotenv read the same file alike, but for these; `X` is 1:
+
+DIALECTS
+A test has all three read thousands of random files, and knows no other difference. On the host neither is in between:
+what we have read arrives as it is.
 
 No setting may have a control character or one of `` ' " ` $ \\ # ; | & < > * ? ! { } [ ] ``.
 
@@ -77,7 +84,35 @@ secrets: `check-config` lists the names only, and no message, log or image has a
   until `APP_KEYS` lists it: `APP_KEYS=HTP_PORT`.
 - `APP_VERSION`, `DATABASE_URL`, `HOST`, `PORT` and `SLOT` are set by the deployment and refused in the file.
 - One value has less than 128 KiB, all of them together less than 1 MiB: what an environment holds.
-- A file with such values should have mode 0600 (`fab init` sees to it); otherwise there is a warning.
+- A file with such values should have mode 0600 (`fab init` sees to it). Where others can read it, or it is another
+  user's, there is a warning; where others can *change* it, it is refused.
+- What a compose file in `compose/` refers to is *not* taken from here: a `${NAME}` there that no release defines is a
+  fault, with its line, before anything is contacted.
+
+### As a file
+
+`APP_FILES=SMTP_PASSWORD,KEY` lists variables whose values are in no environment, where `docker inspect`, a crash report
+or a child process would have them. The backend, and its migrations, find each as `/run/secrets/NAME`: byte for byte the
+value, for the backend's user alone to read (0400, `API_USER_UID`), in a read-only mount; `NAME_FILE` has that path, as
+many applications and images expect it. Together they may have 1 MiB. A rollback brings back those of its release.
+
+### From a command
+
+`APP_COMMANDS=SMTP_PASSWORD` says that what the file has for `SMTP_PASSWORD` is a command line, such as a password
+manager's:
+
+```
+SMTP_PASSWORD='pass show mail/production'
+SESSION_SECRET='op read op://production/tracker/session'
+APP_COMMANDS=SMTP_PASSWORD,SESSION_SECRET
+```
+
+The workstation's `sh` runs it in the checkout; what it prints, without one newline at the end, is the value. `build`,
+`plan`, `ship-images`, `push-config` and `deploy` run each command once, before anything is contacted; no other task
+does, `check-config` neither. A command that ends with another exit code than 0, prints nothing, or takes longer than a
+minute is a fault that names the variable and the exit code, and shows nothing of what it printed. It has no terminal
+and no input: unlock the password manager before. A file with such lines that belongs to another user, or that others
+can change, is refused.
 """
 
 
@@ -103,7 +138,25 @@ def _example_lines(item: Setting) -> str:
 
 def settings_page() -> str:
     """Write the text of `docs/settings.md`."""
-    return _INTRODUCTION + "".join(_table(group) for group in GROUPS)
+    return _INTRODUCTION.replace("DIALECTS\n", _dialects()) + "".join(_table(group) for group in GROUPS)
+
+
+def _dialects() -> str:
+    head = "| written | such as | here | Docker Compose | python-dotenv |\n|---|---|---|---|---|\n"
+    rows = ([row.name, _shown(row.example), *map(_answer, (row.ours, row.compose, row.dotenv))] for row in DIALECTS)
+    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
+
+
+def _answer(answer: str | Answer) -> str:
+    return answer.value if isinstance(answer, Answer) else _shown(answer)
+
+
+def _shown(text: str) -> str:
+    """Write text as code of one line; what cannot be seen has the name that Unicode pictures it by."""
+    for char, picture in (("\r", "␍"), ("\n", "␊"), ("\t", "␉")):
+        text = text.replace(char, picture)
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text}{fence}".replace("|", "\\|")
 
 
 def _table(group: str) -> str:

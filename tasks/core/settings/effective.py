@@ -9,6 +9,7 @@ from pathlib import Path
 from tasks.core.application import check_application
 from tasks.core.certificates import Certificate, read_certificate
 from tasks.core.faults import APPLICATION, Fault, refuse
+from tasks.core.settings.compose_files import compose_faults
 from tasks.core.settings.reading import missing_paths, not_there_yet, read_settings
 from tasks.core.settings.schema import GROUPS, SETTINGS, Settings
 
@@ -33,7 +34,7 @@ class EffectiveConfiguration:
         rows = {key: (value_text(self.settings, key) or "(empty)", self.settings.sources[key]) for key in SETTINGS}
         chosen = {key: row for key, row in rows.items() if row[1] != DEFAULT}
         rest = {key: row for key, row in rows.items() if row[1] == DEFAULT}
-        own = {key: ("***", self.settings.application_sources[key]) for key in self._own}
+        own = {key: (self._passed(key), self.settings.application_sources[key]) for key in self._own}
         nothing = {"none": ("", "")}
         sections = [
             ("settings that you have set", chosen or nothing),
@@ -66,7 +67,13 @@ class EffectiveConfiguration:
             "schema": 1,
             "settings": settings,
             "application": {
-                key: {"value": "***", "source": self.settings.application_sources[key]} for key in self._own
+                key: {
+                    "value": "***",
+                    "source": self.settings.application_sources[key],
+                    "as": "file" if key in self.settings.app_files else "environment",
+                    "by": "command" if key in self.settings.commands else "value",
+                }
+                for key in self._own
             },
             "certificate": _certificate_data(self.certificate),
             "warnings": list(self.warnings),
@@ -75,6 +82,12 @@ class EffectiveConfiguration:
     @property
     def _own(self) -> list[str]:
         return sorted(self.settings.application)
+
+    def _passed(self, key: str) -> str:
+        """Say in which way a variable is passed on; the ordinary one needs no word."""
+        ways = [f"file /run/secrets/{key}"] if key in self.settings.app_files else []
+        ways += ["by a command"] if key in self.settings.commands else []
+        return " ".join(["***", *([f"({', '.join(ways)})"] if ways else [])])
 
     def _certificate_section(self) -> list[tuple[str, dict[str, tuple[str, str]]]]:
         if self.certificate:
@@ -101,7 +114,7 @@ def effective_configuration(
     of all three. Nothing is changed and nothing contacted; values of the application are not shown.
     """
     reading = read_settings(root=root, host=host, environ=environ, overrides=overrides)
-    inputs = build_inputs(reading.settings, faulty=frozenset(fault.key for fault in reading.faults))
+    inputs = build_inputs(reading.settings, root=root, faulty=frozenset(fault.key for fault in reading.faults))
     refuse([*reading.faults, *inputs.faults])
     return EffectiveConfiguration(reading.settings, inputs.certificate)
 
@@ -114,12 +127,13 @@ class BuildInputs:
     certificate: Certificate | None
 
 
-def build_inputs(settings: Settings, *, faulty: frozenset[str] = frozenset()) -> BuildInputs:
-    """Check paths, the application's sources and the certificates; contacts nothing.
+def build_inputs(settings: Settings, *, root: Path, faulty: frozenset[str] = frozenset()) -> BuildInputs:
+    """Check paths, the compose files, the application's sources and the certificates; contacts nothing.
 
     What depends on a setting with a fault of its own (`faulty`) is left out: one mistake, one message.
     """
     faults = [fault for fault in (*missing_paths(settings), *not_there_yet(settings)) if fault.key not in faulty]
+    faults += compose_faults(root, settings)
     source = settings.app_source
     if "APP_SOURCE" not in faulty and source.is_dir():
         faults += [Fault(APPLICATION, fault, "", str(source)) for fault in check_application(source)]

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,22 +46,40 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Rights:
+    """Say what others than this user (and root) may do with a file."""
+
+    is_readable: bool = False
+    is_writable: bool = False
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True)
 class EnvFile:
     """Hold what one file says."""
 
     name: str
     entries: dict[str, Entry]
     faults: tuple[Fault, ...] = ()
-    open_to_others: bool = False
+    rights: Rights = Rights()
     warnings: tuple[str, ...] = ()
+
+    def unsafe(self, own: Collection[str], commands: Collection[str]) -> Iterator[Fault]:
+        """Refuse values of the application that others can change, and commands that others can have us run."""
+        if self.rights.is_writable and self.entries.keys() & own:
+            what = "has values of the application and can be changed by others"
+            yield Fault(self.name, what, f"mode 0600: chmod 600 {self.name}")
+        if self.rights.is_foreign and self.entries.keys() & commands:
+            what = "has command lines (APP_COMMANDS) and belongs to another user"
+            yield Fault(self.name, what, f"a file of yours: chown $(id -u) {self.name}")
 
 
 def read_env_file(path: Path) -> EnvFile | None:
     """Read one settings file; None when there is none. What is no file is refused unread: a FIFO would never end."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            return EnvFile(path.name, {}, (Fault(path.name, f"is {_kind(mode)}", "a file"),))
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return EnvFile(path.name, {}, (Fault(path.name, f"is {_kind(found.st_mode)}", "a file"),))
         raw = path.read_bytes()
     except FileNotFoundError:
         if path.is_symlink():
@@ -71,7 +90,17 @@ def read_env_file(path: Path) -> EnvFile | None:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return EnvFile(path.name, {}, (Fault("", "is not UTF-8 text but UTF-16", "UTF-8", f"{path.name}:1"),))
     text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", errors="surrogateescape")
-    return parse_env_text(text, name=path.name, open_to_others=bool(mode & 0o077))
+    return parse_env_text(text, name=path.name, rights=_rights(found))
+
+
+def _rights(found: os.stat_result) -> Rights:
+    """Read mode and owner; where there is neither (Windows), they say nothing."""
+    if os.name != "posix":
+        return Rights()
+    mine = {os.geteuid(), 0}
+    if os.geteuid() == 0:
+        mine.add(int(os.environ.get("SUDO_UID") or 0))
+    return Rights(bool(found.st_mode & 0o044), bool(found.st_mode & 0o022), found.st_uid not in mine)
 
 
 def _kind(mode: int) -> str:
@@ -79,7 +108,7 @@ def _kind(mode: int) -> str:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def parse_env_text(text: str, *, name: str, open_to_others: bool = False) -> EnvFile:
+def parse_env_text(text: str, *, name: str, rights: Rights = Rights()) -> EnvFile:
     """Parse the text of a settings file; bytes that are not UTF-8 are in it as lone surrogates."""
     entries: dict[str, Entry] = {}
     faults: list[Fault] = []
@@ -99,7 +128,7 @@ def parse_env_text(text: str, *, name: str, open_to_others: bool = False) -> Env
                 f"{where}: the value has lines that look like settings (line {line + inside} first): "
                 "is its quote closed where it should be?"
             )
-    return EnvFile(name, entries, tuple(faults), open_to_others, tuple(warnings))
+    return EnvFile(name, entries, tuple(faults), rights, tuple(warnings))
 
 
 def _bindings(text: str) -> Iterator[tuple[int, Binding]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tasks.core.faults import Fault
 from tasks.core.settings.files import Entry
-from tasks.core.settings.schema import SETTINGS
+from tasks.core.settings.schema import SETTINGS, Settings
 
 SET_BY_US = {
     "APP_VERSION": "to the name of the release",
@@ -18,28 +18,47 @@ SET_BY_US = {
 """Variables of the backend that the deployment sets itself, and from what."""
 
 # One string of an environment may have 128 KiB (MAX_ARG_STRLEN of Linux, execve(2)); all of them together are kept
-# well below the 2 MiB that an ordinary stack limit leaves for arguments and environment.
+# well below the 2 MiB that an ordinary stack limit leaves for arguments and environment. Files have the second alone.
 _ONE_LIMIT = 128 * 1024 - 2
 _ALL_LIMIT = 1024 * 1024
 
 
-def application_faults(own: Mapping[str, Entry], app_keys: tuple[str, ...]) -> Iterator[Fault]:
-    """Find application variables with a name or a size that cannot be; no value is shown."""
-    total = 0
+def application_faults(own: Mapping[str, Entry], settings: Settings, listed_in: Mapping[str, str]) -> Iterator[Fault]:
+    """Find application variables with a name that cannot be, and lists of names that nothing sets; shows no value.
+
+    `listed_in` says where each setting that is no default stands.
+    """
+    listed = {*settings.app_keys, *settings.app_files, *settings.app_commands}
     for key, entry in own.items():
-        total += len(key) + len(entry.value.encode()) + 2
+        of_file = key.removesuffix("_FILE")
         if key in SET_BY_US:
             yield Fault(key, f"is set by the deployment, {SET_BY_US[key]}", "no such line", entry.where)
+        elif of_file != key and of_file in settings.app_files:
+            what = f"is set by the deployment, to the file of {of_file}, which APP_FILES lists"
+            yield Fault(key, what, "no such line", entry.where)
         elif key.removeprefix("DEPLOY_") in SETTINGS:
             form = f"{key.removeprefix('DEPLOY_')} (DEPLOY_ is for the environment)"
             yield Fault(key, "is not the name of a setting in a file", form, entry.where)
-        elif key not in app_keys and (near := near_miss(key)):
+        elif key not in listed and (near := near_miss(key)):
             form = f"{near}; or, if it is the application's own, listed in APP_KEYS"
             yield Fault(key, "is not a setting, but looks like one", form, entry.where)
-        if len(key) + len(entry.value.encode()) + 1 > _ONE_LIMIT:
-            yield Fault(key, "is longer than an environment variable can be", "less than 128 KiB", entry.where)
-    if total > _ALL_LIMIT:
-        yield Fault("", "the application's variables are too large for an environment", "less than 1 MiB together")
+    for setting, names in (("APP_FILES", settings.app_files), ("APP_COMMANDS", settings.app_commands)):
+        for key in names:
+            if key not in own and key not in SETTINGS:
+                what, form = f"lists {key}, which no settings file sets", "names of the application's own variables"
+                yield Fault(setting, what, form, listed_in.get(setting, ""))
+
+
+def size_faults(values: Mapping[str, str], where: Mapping[str, str], files: Collection[str]) -> Iterator[Fault]:
+    """Find values that are too large for an environment, or for what becomes `files`; no value is shown."""
+    sizes = {key: len(key) + len(value.encode("utf-8", "surrogateescape")) + 2 for key, value in values.items()}
+    for key, size in sizes.items():
+        if key not in files and size - 1 > _ONE_LIMIT:
+            form = "less than 128 KiB; a file (APP_FILES) may be larger"
+            yield Fault(key, "is longer than an environment variable can be", form, where[key])
+    for what, keys in (("an environment", sizes.keys() - files), ("files (APP_FILES)", sizes.keys() & files)):
+        if sum(sizes[key] for key in keys) > _ALL_LIMIT:
+            yield Fault("", f"the application's variables are too large for {what}", "less than 1 MiB together")
 
 
 ORDINARY = ("API_KEY", "API_KEYS")

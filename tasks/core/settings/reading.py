@@ -6,7 +6,7 @@ that is no setting belongs to the application: it reaches the backend unchanged,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from tasks.core.errors import SettingsError
 from tasks.core.faults import Fault, refuse, shown
 from tasks.core.secret import Secret
+from tasks.core.settings.commands import RunLine, ValueCommand, run_none
 from tasks.core.settings.conflicts import conflicts
 from tasks.core.settings.files import NAME, Entry, EnvFile, read_env_file
-from tasks.core.settings.names import application_faults, near_miss
+from tasks.core.settings.names import application_faults, near_miss, size_faults
 from tasks.core.settings.schema import SETTINGS, Settings
 
 
@@ -30,19 +31,30 @@ class Reading:
 
 
 def load_settings(
-    *, root: Path, host: str | None = None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+    *,
+    root: Path,
+    host: str | None = None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
+    run: RunLine = run_none,
 ) -> Settings:
     """Read and check the settings of the checkout in `root`, for one host or for none.
 
-    `overrides` are settings from the command line, by their names in the file. Raises SettingsError with every fault.
+    `overrides` are settings from the command line, by their names in the file; `run` asks the commands of APP_COMMANDS
+    once their values are needed. Raises SettingsError with every fault.
     """
-    reading = read_settings(root=root, host=host, environ=environ, overrides=overrides)
+    reading = read_settings(root=root, host=host, environ=environ, overrides=overrides, run=run)
     refuse(reading.faults)
     return reading.settings
 
 
 def read_settings(
-    *, root: Path, host: str | None = None, environ: Mapping[str, str], overrides: Mapping[str, str] | None = None
+    *,
+    root: Path,
+    host: str | None = None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
+    run: RunLine = run_none,
 ) -> Reading:
     """Read the settings and find all faults, without raising for any but a missing file or a strange host name."""
     files = _files(root, host)
@@ -55,19 +67,51 @@ def read_settings(
     settings, value_faults = _validate(chosen, root)
     faults += value_faults
     own = {key: entry for key, entry in given.items() if key not in SETTINGS}
-    faults += application_faults(own, settings.app_keys)
-    faults += conflicts(settings, given={key: entry.where for key, entry in chosen.items()}, faulty=_keys(faults))
+    where = {key: entry.where for key, entry in chosen.items()}
+    commands = {key: _command(own[key], run) for key in settings.app_commands if key in own}
+    faults += [fault for file in files for fault in file.unsafe(own.keys(), commands.keys())]
+    faults += application_faults(own, settings, where)
+    faults += conflicts(settings, given=where, faulty=_keys(faults))
+    faults += _written_faults(own, settings, commands)
 
     sources = {key: chosen[key].origin if key in chosen else "default" for key in SETTINGS}
     settings = settings.model_copy(
         update={
-            "application": {key: Secret(entry.value) for key, entry in own.items()},
+            "application": {
+                key: Secret(commands[key].value if key in commands else entry.value) for key, entry in own.items()
+            },
             "application_sources": {key: entry.origin for key, entry in own.items()},
+            "commands": commands,
             "sources": sources,
-            "warnings": tuple(_warnings(files, own)),
+            "warnings": tuple(_warnings(files, own, commands.keys())),
         }
     )
     return Reading(settings, tuple(faults))
+
+
+def _written_faults(
+    own: Mapping[str, Entry], settings: Settings, commands: Mapping[str, ValueCommand]
+) -> Iterator[Fault]:
+    """Find values that are too large, and command lines that cannot be one."""
+    values = {key: entry for key, entry in own.items() if key not in commands}
+    places = {key: entry.where for key, entry in values.items()}
+    yield from size_faults({key: entry.value for key, entry in values.items()}, places, settings.app_files)
+    yield from (fault for command in commands.values() if (fault := command.line_fault()))
+
+
+def _command(entry: Entry, run: RunLine) -> ValueCommand:
+    return ValueCommand(entry.key, entry.value, entry.where, run)
+
+
+def value_faults(settings: Settings) -> list[Fault]:
+    """Have every command run that a value comes from, and say what is wrong with what they gave."""
+    faults = [fault for command in settings.commands.values() if (fault := command.fault())]
+    if faults or not settings.commands:
+        return faults
+    where = {key: settings.application_sources[key].removeprefix("file ") for key in settings.application}
+    where |= {key: command.where for key, command in settings.commands.items()}
+    values = {key: value.reveal() for key, value in settings.application.items()}
+    return list(size_faults(values, where, settings.app_files))
 
 
 def _files(root: Path, host: str | None) -> list[EnvFile]:
@@ -132,12 +176,16 @@ def _validate(chosen: Mapping[str, Entry], root: Path) -> tuple[Settings, list[F
     return Settings.model_validate(values, context=context), faults
 
 
-def _warnings(files: Iterable[EnvFile], own: Mapping[str, Entry]) -> Iterator[str]:
+def _warnings(files: Iterable[EnvFile], own: Mapping[str, Entry], commands: Collection[str]) -> Iterator[str]:
     for file in files:
         yield from file.warnings
-        if file.open_to_others and file.entries.keys() & own.keys():
+        if not file.entries.keys() & own.keys():
+            continue
+        if file.rights.is_readable:
             yield f"{file.name} has values of the application and can be read by others: chmod 600 {file.name}"
-    if expecting := [key for key, entry in own.items() if "${" in entry.value]:
+        if file.rights.is_foreign:
+            yield f"{file.name} has values of the application and belongs to another user: chown $(id -u) {file.name}"
+    if expecting := [key for key, entry in own.items() if "${" in entry.value and key not in commands]:
         yield f"passed to the application as written, ${{…}} is not replaced: {', '.join(expecting)}"
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tasks.core.settings.schema import Settings
 
+_BUILT = ("FRONTEND_IMAGE", "BACKEND_IMAGE", "DATABASE_IMAGE", "EDGE_IMAGE", "DATABASE_FINGERPRINT", "EDGE_FINGERPRINT")
+_OF_THE_RUN = ("RELEASE", "SLOT", "COMPOSE_PROJECT_NAME")
+
 
 def release_environment(settings: Settings) -> dict[str, str]:
     """Give the settings' part of a release's `.env`; no value needs quoting."""
@@ -44,6 +47,11 @@ def release_environment(settings: Settings) -> dict[str, str]:
         "HEALTH_RETRIES": str(settings.health_retries),
         "DRAIN_SECONDS": str(settings.drain_seconds),
     }
+
+
+def defined_on_host(settings: Settings) -> dict[str, str]:
+    """Give all that Compose finds defined on a host; of what is decided later only that it will not be empty."""
+    return {**release_environment(settings), **dict.fromkeys((*_BUILT, *_OF_THE_RUN), "decided later")}
 
 
 def _word(value: bool) -> str:  # noqa: FBT001

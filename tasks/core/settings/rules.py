@@ -195,6 +195,8 @@ def names() -> Rule:
         parts = plain(value).split(",")
         if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", part) for part in parts):
             raise ValueError("is not a list of names")
+        if len(set(parts)) < len(parts):
+            raise ValueError("has a name twice")
         return tuple(parts)
 
     return Rule(parse, form="names of environment variables with commas and no spaces between them, or empty")

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import Field
 
 from tasks.core.secret import Secret
+from tasks.core.settings.commands import ValueCommand
 from tasks.core.settings.deployment import Deployment
 from tasks.core.settings.environment import Environment
 from tasks.core.settings.field import Group
@@ -42,6 +43,7 @@ class Settings(Deployment, Security, Environment, Volumes, Network):
     application: Mapping[str, Secret] = Field(default_factory=dict)
     sources: Mapping[str, str] = Field(default_factory=dict, repr=False)
     application_sources: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    commands: Mapping[str, ValueCommand] = Field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -93,7 +93,7 @@ within() {
   as "$shell" -c "set -eu; LC_ALL=C; . '$FAKE/functions'; . '$FAKE/parameters'; privilege_find; parameters_complete; $*"
 }
 
-# release NAME [MIGRATIONS]: a release directory in $FAKE/push, and its images in the engine.
+# release NAME [MIGRATIONS]: a release directory in $FAKE/push, and its images in the engine. SECRETS: names of its values that are files.
 release() {
   local directory=$FAKE/push/$1
   mkdir -p "$directory/bin"
@@ -111,6 +111,13 @@ release() {
     done
     parameters | sed -n "s/^\([A-Z_]*\)='\(.*\)'$/\1=\2/p" | grep -v -e OPERATOR -e TASK -e VERBOSE
   } >"$directory/release.facts"
+  if [ -n "${SECRETS:-}" ]; then
+    mkdir -p "$FAKE/values"
+    for name in $SECRETS; do echo "$name of $1" >"$FAKE/values/$name"; done
+    # shellcheck disable=SC2086 # names
+    tar -cf "$directory/app.files.tar" -C "$FAKE/values" $SECRETS
+    chmod 600 "$directory/app.files.tar"
+  fi
   chmod 600 "$directory/.env" "$directory/app.env.json" "$directory/release.facts"
   (cd "$directory" && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum >SHA256SUMS)
 }
@@ -151,8 +158,17 @@ unsettled() {
   [ "$(cd "$FAKE/networks" && echo *)" = "app-$slot" ] || echo "networks: $(ls "$FAKE/networks")"
   grep -qx "fingerprint=$(sed -n "s/^EDGE_FINGERPRINT='\(.*\)'/\1/p" "$FAKE_PATH/releases/$release/.env")" "$FAKE/containers/platform-edge" ||
     echo "the edge is not that of $release"
+  secrets_faults "$slot" "$release"
   history_faults
   left_over
+}
+
+# secrets_faults SLOT RELEASE: exactly the serving slot has the values that are files, and exactly those of its release.
+secrets_faults() {
+  local tar=$FAKE_PATH/releases/$2/app.files.tar wanted=
+  [ ! -e "$tar" ] || wanted=app_secrets_$1
+  [ "$(cd "$FAKE/volumes" && ls -d app_secrets_* 2>/dev/null)" = "$wanted" ] || echo "volumes of secrets: $(ls "$FAKE/volumes")"
+  [ -z "$wanted" ] || [ "$(cat "$FAKE/filled/$wanted")" = "$(tar -tf "$tar")" ] || echo "$wanted has other files than release $2"
 }
 
 # history_faults: the history is in order, its lines are whole, and the last that became active is what `active` names.

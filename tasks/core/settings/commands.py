@@ -1,0 +1,82 @@
+"""Values that a command gives, such as a password manager's: what it may answer, and when it is asked.
+
+A command is run when its value is needed and never before: reading, checking and showing settings run none. Nothing
+that it prints is ever in a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from tasks.core.faults import Fault, refuse
+
+COMMAND_SECONDS = 60
+"""How long a command may take, in seconds."""
+
+LONGEST_LINE = 2048
+"""How many bytes a command line may have; every system's pipe takes that many without a reader."""
+
+_FORM = "a command line that prints the value within a minute, asks nothing, and ends with exit code 0"
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """Hold how a command ended (`exit_code` is None when it was ended for taking too long), and what it printed."""
+
+    exit_code: int | None
+    output: bytes = field(repr=False)
+
+
+RunLine = Callable[[str], CommandResult]
+"""Runs a command line by the workstation's shell, each line once, however often it is asked for."""
+
+
+def run_none(_line: str) -> NoReturn:
+    """Stand for a shell where none may run: a task that is not known to need values has asked for one."""
+    raise AssertionError("a value was asked for where no command may run")
+
+
+@dataclass(frozen=True)
+class ValueCommand:
+    """Ask for the value of one variable."""
+
+    key: str
+    line: str = field(repr=False)
+    where: str
+    run: RunLine = field(repr=False, compare=False)
+
+    def line_fault(self) -> Fault | None:
+        """Say why the line cannot be one; runs nothing."""
+        if self.line.strip() and len(self.line.encode()) <= LONGEST_LINE:
+            return None
+        what = f"is longer than {LONGEST_LINE} bytes" if self.line.strip() else "is empty"
+        return Fault(self.key, what, "a command line: APP_COMMANDS lists it", self.where)
+
+    def fault(self) -> Fault | None:
+        """Say why there is no value; runs the command."""
+        what = _why_not(self.run(self.line))
+        return Fault(self.key, f"its command (APP_COMMANDS) {what}", _FORM, self.where) if what else None
+
+    def value(self) -> str:
+        """Give what the command printed, without one newline at the end; SettingsError when there is no value."""
+        if fault := self.fault():
+            refuse([fault])
+        return self.run(self.line).output.removesuffix(b"\n").decode()
+
+
+def _why_not(result: CommandResult) -> str:
+    if result.exit_code is None:
+        return f"did not end within {COMMAND_SECONDS} s, and was ended"
+    if result.exit_code:
+        return f"ended with exit code {result.exit_code}"
+    if not result.output.rstrip(b"\r\n"):
+        return "printed nothing, and ended with exit code 0"
+    if b"\0" in result.output:
+        return "printed a NUL character, which no environment can hold"
+    try:
+        result.output.decode()
+    except UnicodeDecodeError:
+        return "printed what is not UTF-8 text"
+    return ""
