@@ -40,6 +40,7 @@ _ADDRESS = re.compile(
     rf"(?:[a-z][a-z0-9+]*://{_WORDS}|(?:{_WORDS}@)?{_WORDS}\.[a-z]{{2,24}})(?::[0-9]{{1,5}})?(?:/{_WORDS})*/?"
 )
 _PATH = re.compile(rf"\.{{0,2}}(?:/\.?{_WORDS})+/?")
+_OPTIONS = re.compile(rf"--?{_WORDS}(?:[= ](?:--?|[./]{{1,3}})?{_WORDS}(?:/{_WORDS})*)*")
 
 _UNRESERVED = string.ascii_letters + string.digits + "-._~"
 # What is left as it is beside those: nothing more; paths; encodeURIComponent; encodeURI.
@@ -75,8 +76,8 @@ def is_ordinary(value: str) -> bool:
     """Tell whether a value is too short, or so ordinary that images hold it without anybody's fault.
 
     Ordinary are numbers, dates and IP addresses of less than 16 digits; words of less than 16 characters (letters of
-    one case, or with a capital first, and few digits: `production`, `us-east-1`, `en-US.UTF-8`); and paths, host names,
-    mail addresses and URLs of such words, without a password, a query or anything that may be a token.
+    one case, or with a capital first, and few digits: `production`, `us-east-1`, `en-US.UTF-8`); and paths, options of
+    a command, host names, mail addresses and URLs of such words, without a password, a query or a token.
     """
     text = value.strip()
     if len("".join(text.splitlines())) < SHORTEST:
@@ -88,7 +89,7 @@ def is_ordinary(value: str) -> bool:
         return True
     if len(text) < _ORDINARY_BELOW and _PHRASE.fullmatch(text):
         return True
-    return bool(_ADDRESS.fullmatch(text) or _PATH.fullmatch(text))
+    return any(kind.fullmatch(text) for kind in (_ADDRESS, _PATH, _OPTIONS))
 
 
 def forms_of(secret: str, value: str) -> Iterator[Form]:

@@ -149,7 +149,7 @@ class Faults:
 
     def _new_configuration(self) -> None:
         self.number += 1
-        self.checkout.write_env(**QUICK, EDITION=f"{self.number} {secrets.token_hex(4)}")
+        self.checkout.write_env(**QUICK, EDITION=f"{self.number} {secrets.token_hex(4)}", IMAGES_MAY_HOLD="EDITION")
 
     def _start(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(

@@ -97,7 +97,7 @@ def test_each_of_many_planted_secrets_is_named_with_its_file(app: str, tmp_path:
 
     Feature: production-deployment-system, Property 27: Secret exclusion
 
-    Turned red by: an overlap of 0 or `[:: 3]` in Searcher, `(0, 2)` in _base64, no `_bare(block)` in _Stream.
+    Turned red by: `[:: 3]` in Searcher, `(0, 2)` in _base64, no `_bare(block)` in _Stream.
     """
     chance = seeded()
     values = {f"SECRET_{number}": random_value(chance) + "-9z" for number in range(PLANTED)}

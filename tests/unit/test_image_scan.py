@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import posixpath
+import secrets
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core import image_scan
-from tasks.core.image_scan import Finding, scan_archive
+from tasks.core.image_scan import Finding, Searcher, scan_archive
 from tasks.core.secret_forms import Form, forms_of, is_ordinary
 
 IMAGE = "app/backend:0123456789ab"
@@ -87,12 +88,12 @@ def blocks(data: bytes, length: int = 4096) -> Iterator[bytes]:
     return (data[start : start + length] for start in range(0, len(data), length))
 
 
-def forms(**secrets: str) -> list[Form]:
-    return [form for name, value in secrets.items() for form in forms_of(f"the value of {name}", value)]
+def forms(**values: str) -> list[Form]:
+    return [form for name, value in values.items() for form in forms_of(f"the value of {name}", value)]
 
 
-def scan(archive: bytes, *, bases: Sequence[bytes] = (), **secrets: str) -> list[Finding]:
-    return scan_archive(blocks(archive), forms(**secrets), frozenset(diff_ids(bases)))
+def scan(archive: bytes, *, bases: Sequence[bytes] = (), **values: str) -> list[Finding]:
+    return scan_archive(blocks(archive), forms(**values), frozenset(diff_ids(bases)))
 
 
 def places(found: Sequence[Finding]) -> list[str]:
@@ -103,7 +104,7 @@ def places(found: Sequence[Finding]) -> list[str]:
 def test_a_secret_is_found_at_every_place_in_every_encoding(
     value: str, encoding: str, packing: str, layout: str, data: st.DataObject
 ) -> None:
-    """Turned red by: an overlap of 0, `_step` 3, no `bisect_right(breaks, end)` in _Stream, `ids[::-1]`."""
+    """Turned red by: an overlap of 0, no `_bare(block)` in _Stream."""
     offset, number = data.draw(st.integers(0, 9000)), data.draw(st.integers(0, 2))
     noise = data.draw(st.binary(max_size=99))
     written = noise + b"\n" * (offset % 60) + bytes(offset) + b"\r\n" + ENCODINGS[encoding](value) + noise
@@ -126,10 +127,28 @@ def test_noise_is_no_secret(contents: list[bytes], value: str, block: int) -> No
         assert scan(saved(*layers), TOKEN=value) == []
 
 
+def test_line_breaks_in_other_files_do_not_move_the_place() -> None:
+    """Turned red by: no `bisect_right(breaks, end)` in _Stream."""
+    text = b"line\r\n" * 2000
+    layer = tar({"a": text, "b": text + TOKEN.encode(), "c": text, "d": TOKEN.encode() + text, "e": text})
+    assert [place.rpartition("/")[2] for place in places(scan(saved(layer), TOKEN=TOKEN))] == ["b", "d"]
+
+
+@pytest.mark.parametrize("lengths", [range(8, 23), range(15, 23), range(22, 30), range(23, 48)])
+def test_a_form_of_any_length_is_found_at_any_offset(lengths: range) -> None:
+    """Turned red by: `_step` 3, `_LONG` 14, `_LONG + _WORD - 1`."""
+    every = [Form(f"{length}", "plain", secrets.token_bytes(length)) for length in lengths]
+    searcher = Searcher(every)
+    for form in every:
+        for offset in range(33):
+            text = b"\xaa" * offset + form.pattern + b"\xbb" * (offset % 5)
+            assert searcher.search(text) == [(form, offset + len(form.pattern) - 1)]
+
+
 def test_short_and_long_forms_are_found_together() -> None:
-    secrets = {"SHORT": "a1-b2-c3", "MIDDLE": "a1-b2-c3-d4-e5-f", "LONG": "a1-b2-c3-d4-e5-f6-g7-h8-i9"}
-    layer = tar({name: value.encode() for name, value in secrets.items()})
-    found = scan_archive([saved(layer)], forms(**secrets), frozenset())
+    values = {"SHORT": "a1-b2-c3", "MIDDLE": "a1-b2-c3-d4-e5-f", "LONG": "a1-b2-c3-d4-e5-f6-g7-h8-i9"}
+    layer = tar({name: value.encode() for name, value in values.items()})
+    found = scan_archive([saved(layer)], forms(**values), frozenset())
     assert {(each.place.rpartition("/")[2], each.setting) for each in found} == {
         ("SHORT", "SHORT"), ("MIDDLE", "SHORT"), ("MIDDLE", "MIDDLE"),
         ("LONG", "SHORT"), ("LONG", "MIDDLE"), ("LONG", "LONG"),
@@ -267,7 +286,7 @@ def test_a_layer_that_cannot_be_unpacked_is_refused(broken: bytes) -> None:
 
 
 def test_no_layer_is_held_in_memory() -> None:
-    """Turned red by: `stream.read(1 << 40)` in _drain."""
+    """Turned red by: `source.read()` without a size in _peeked."""
     layer = tar({"large": bytes(48 << 20)})
     archive = saved(layer)
     tracemalloc.start()

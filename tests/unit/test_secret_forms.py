@@ -77,13 +77,14 @@ ORDINARY = [
     "86400000", "2026-11-30", "10.0.0.1:5432", "192.168.100.200", "-1234567890", "smtp.sendgrid.net",
     "smtp.mail.example.org", "info@club.example.org", "https://club.example.org", "redis://cache:6379/0",
     "https://club.example.org:8443/api/v1/", "http://localhost:3000", "/var/run/postgresql", "/srv/uploads/2026",
-    "../data/uploads",
+    "../data/uploads", "--max-old-space-size=4096", "--require /app/tracing.js", "-r dotenv/config --inspect-brk",
 ]  # fmt: skip
 SECRETS = [
     "abcdefghijklmnop",  # a mail provider's app password
     "abcd efgh ijkl mnop", "Summer2026", "hunter2!hunter2", "correct-horse-battery-staple", "1234567890123456",
     "550e8400-e29b-41d4-a716-446655440000", "postgres://app:pw@db.example.org/app", "s3cr3t-never-shown", "aKdPqLmZxW",
-    "https://hooks.example.org/services/T0001/B0001/x7Yk2mQ", "https://example.org/?key=abc", "de4dbeefcafe",
+    "https://hooks.example.org/services/T0001/B0001/x7Yk2mQ", "--token=ghp_0123456789abcdef",
+    "https://example.org/?key=abc", "de4dbeefcafe",
     "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n", "ghp_0123456789abcdef", "a" * 300,
 ]  # fmt: skip
 
