@@ -81,7 +81,7 @@ def _refusal(found: Sequence[Finding]) -> SecretInImage:
     return SecretInImage(
         f"there are secrets in {', '.join(dict.fromkeys(finding.image for finding in found))}",
         detail="\n".join(lines),
-        now="nothing was sent to any host; the images are on this machine only",
+        now="nothing was sent",
         remedy="; ".join(remedies) + "; docs/security.md says what is looked for",
     )
 
