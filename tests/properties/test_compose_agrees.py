@@ -170,7 +170,7 @@ def test_a_settings_file_means_the_same_to_all_but_for_the_table(
 
 
 def _explained(file: File, others: dict[str, dict[str, str] | Answer]) -> set[str]:
-    """Give the dialects that explain why others read the file otherwise; fail where none does."""
+    """Give the dialects that alone explain why others read the file otherwise; fail where none does."""
     ours = by_ours(file.text)
     if ours is Answer.REFUSED:
         assert file.dialects[""], f"refused: {file}"
@@ -187,7 +187,7 @@ def _explained(file: File, others: dict[str, dict[str, str] | Answer]) -> set[st
                 rows = [each for each in DIALECTS if each.name in file.dialects[key]]
                 explaining = {row.name for row in rows if row.ours != getattr(row, name)}
                 assert explaining, f"{key}: {ours[key]!r} is {other[key]!r} to {name}: {file}"
-                reasons |= explaining
+                reasons |= explaining if len(explaining) == 1 else set()
     return reasons
 
 

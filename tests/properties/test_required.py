@@ -72,7 +72,7 @@ def test_a_deployment_without_them_starts_nothing(checkout: Path, examples: Exam
 
     Feature: production-deployment-system, Property 25: Required configuration
 
-    Turned red by: no check_settings in Session._arguments (tasks/binding/command_line.py).
+    Turned red by: `error.errors(…)[:1]` in _validate (tasks/core/settings/reading.py).
     """
     chance = seeded()
     for name in ("docker", "finch", "git", "ssh", "sh"):

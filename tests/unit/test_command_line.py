@@ -350,7 +350,7 @@ def test_a_command_that_gives_a_value_is_run_once_and_for_who_needs_it_alone(
         assert (trial.home / "ran").read_text() == "x\n"
         assert not was_contacted(listener)
         return
-    trial.fab("-H", "127.0.0.1:1", name, PATH="/nowhere")
+    trial.fab("-H", "127.0.0.1:1", name)
     assert not (trial.home / "ran").exists()
 
 
