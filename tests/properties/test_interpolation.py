@@ -158,6 +158,8 @@ def _legal(chance: random.Random) -> dict[str, str]:
         "HTTPS_PORT": str(https),
         "ENABLE_HTTPS": "true",
         "CERT_PATH": "host:/etc/certs",
+        "HTTPS_REDIRECT": chance.choice(("true", "false")),
+        "HSTS_SECONDS": str(chance.randint(0, 63072000)),
         "POSTGRES_USER": "r" + name(small, small + digits + "_", 28),
         "POSTGRES_DB": "d" + name(small, small + digits + "_", 38),
         "NODE_ENV": chance.choice(("production", "staging")),
@@ -196,7 +198,7 @@ def _expected(given: dict[str, str]) -> dict[str, object]:
         "frontend mount": f"{path}/slots/blue",
         "edge mount": f"{path}/slots",
         "edge ports": [given["HTTP_PORT"], given["HTTPS_PORT"]],
-        "edge HTTPS_PORT": given["HTTPS_PORT"],
+        **{f"edge {key}": given[key] for key in ("HTTPS_PORT", "HTTPS_REDIRECT", "HSTS_SECONDS")},
         "slot internal": given["BACKEND_EGRESS"] == "false",
     }  # fmt: skip
 
