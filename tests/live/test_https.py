@@ -85,10 +85,10 @@ def test_a_deployment_with_https_serves_it(served: LabHost, checkout: Checkout) 
 async def under_load(load: Load, changes: Callable[[], None]) -> Report:
     stop = asyncio.Event()
     running = asyncio.create_task(load.run(None, stop))
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)
     try:
         await asyncio.to_thread(changes)
-        await asyncio.sleep(2)
+        await asyncio.sleep(1)
     finally:
         stop.set()
     return await running

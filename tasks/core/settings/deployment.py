@@ -118,7 +118,10 @@ class Deployment(Group):
         "Memory limit of the database container.", default="512m", example="2g"
     )
     edge_memory: Annotated[str, size("16m", "1024g", of="memory")] = setting(
-        "Memory limit of the edge, the nginx that holds the ports.", default="64m", example="128m"
+        "Memory limit of the edge, the nginx that holds the ports. After a renewed certificate its workers are there "
+        "twice, for as long as connections of before last.",
+        default="128m",
+        example="256m",
     )
     keep_releases: Annotated[int, whole(2, 100, of="a number")] = setting(
         "Releases that stay on the host, the active and the previous one among them.",
