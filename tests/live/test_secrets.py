@@ -74,8 +74,7 @@ def in_backend(host: LabHost, *words: str) -> bytes:
 def test_secrets_are_seen_nowhere_on_their_way(lab_host: LabHost, checkout: Checkout, store: Path) -> None:
     """A deployment with five secrets: every process of both machines is sampled, and every file searched afterwards.
 
-    Turned red by: `["sh", "-c", line]` with a value in the line; chmod 0640 for app.files.tar in receive.sh;
-    `printf '%s' "$(cat app.env.json)" >>"$LOG_FILE"`; the value for the path in compose_application.
+    Turned red by: `record "$(cat "$(release_path "$1")/app.env.json")"` in slot_up (scripts/host/slot.sh).
     """
     planted = Planted.fresh()
     planted.write(checkout, store)
@@ -119,7 +118,7 @@ def _searched(host: LabHost, checkout: Checkout, planted: Planted) -> None:
 
 
 def test_each_arrives_as_it_was_written_and_nothing_was_run(lab_host: LabHost, checkout: Checkout, store: Path) -> None:
-    """Turned red by: no secrets_fill in scripts/host/activate.sh; `--user 0:0` in secrets_unpack."""
+    """What the backend has is what was planted, byte for byte, for its user alone; and neither machine ran it."""
     environment = dict(
         line.partition(b"=")[::2] for line in in_backend(lab_host, "cat", "/proc/1/environ").split(b"\0")
     )
