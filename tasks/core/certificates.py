@@ -100,13 +100,15 @@ def _read_chain(path: Path, faults: list[Fault]) -> list[x509.Certificate]:
     if b"PRIVATE KEY" in raw:
         faults.append(_fault(path, "has a private key in it", "certificates only"))
         return []
+    begun, ended = (raw.count(b"-----%s CERTIFICATE-----" % word) for word in (b"BEGIN", b"END"))
     try:
         chain = x509.load_pem_x509_certificates(raw)
         for certificate in chain:
             _public_bytes(certificate)
     except (ValueError, UnsupportedAlgorithm):
-        whole = raw.count(b"-----BEGIN CERTIFICATE-----") == raw.count(b"-----END CERTIFICATE-----")
-        what = "is no chain of certificates that can be read" if whole else "is cut off inside a certificate"
+        chain = []
+    if not (chain and len(chain) == begun == ended):  # what is cut off behind a whole one would be passed over
+        what = "is no chain of certificates that can be read" if begun == ended else "is cut off inside a certificate"
         faults.append(_fault(path, what, "PEM certificates, the server's first"))
         return []
     return chain

@@ -99,6 +99,10 @@ def test_the_chains_faults(tmp_path: Path, key: Key, other: Key) -> None:
     assert "wrong order: the key belongs to certificate 2" in refusal(write_pair(tmp_path, pem(authority, leaf), own))
     assert "did not sign" in refusal(write_pair(tmp_path, pem(leaf, certificate(key, "stranger")), own))
     assert "cut off" in refusal(write_pair(tmp_path, pem(leaf)[:-40], own))
+    whole = pem(leaf, authority)
+    second = whole.index(b"-----BEGIN", 1)
+    for end in range(second + 27, len(whole) - 26, 5):
+        assert "cut off" in refusal(write_pair(tmp_path, whole[:end], own)), end
     assert "no chain" in refusal(write_pair(tmp_path, b"\0\xff garbage", own))
     assert "no chain" in refusal(write_pair(tmp_path, b"", own))
     assert "has a private key in it" in refusal(write_pair(tmp_path, pem(leaf) + own, own))
