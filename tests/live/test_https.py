@@ -1,8 +1,8 @@
 """HTTPS on a host: served, renewed while it is asked, and a pair that cannot be used takes nothing away.
 
 Everyday: 100 requests a second through two renewals. With --full: through thirty.
-Turned red by: `docker restart` in the place of the HUP in certificate_present (scripts/host/certificates.sh); no
-`keepalive_min_timeout` in containers/edge/nginx.conf; no certificate looked at in certificate_install.
+Turned red by: no faults looked at in certificate_install (scripts/host/certificates.sh): the edge refuses such a pair,
+and the old one is put back, without that reason. What a renewal must not do: tests/properties/test_stack_https.py.
 """
 
 import asyncio

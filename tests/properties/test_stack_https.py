@@ -200,8 +200,7 @@ def test_any_valid_certificate_is_served(secured: Https, examples: Examples, ful
     Feature: production-deployment-system, Property 3: Conditional HTTPS
     Feature: production-deployment-system, Property 13: Certificate mounting
 
-    Turned red by: `ssl_protocols TLSv1.3` or no `http2 on` (containers/edge/start); no `read_only` in https.yml; a key
-    that the one-shot leaves to root.
+    Turned red by: `ssl_protocols TLSv1.3` or no `http2 on` (containers/edge/start); no `read_only` in https.yml.
     """
     edge, number = secured.edge, 100 if full else 30
 
@@ -240,7 +239,7 @@ def test_a_renewal_is_unnoticed(secured: Https, examples: Examples, full: bool) 
 
     The everyday run takes 8 renewals, --full a hundred, with 50 requests a second. With memory for them: the workers
     before each stay as long as their connections, idle ones for 65 s, and here all that is within a minute.
-    Turned red by: `engine restart` in the place of the HUP (scripts/host/certificates.sh).
+    Turned red by: `engine restart` in the place of the HUP (scripts/host/certificates.sh); no `keepalive_min_timeout`.
     """
     number = 100 if full else 8
     edge = secured.edge
@@ -363,7 +362,7 @@ def test_without_certificates_there_is_http_alone(stack: Stack, examples: Exampl
 
     Feature: production-deployment-system, Property 4: HTTP-only fallback
 
-    Turned red by: the `ports` of https.yml in platform.yml; `with_tls` called for `false` (containers/edge/start).
+    Turned red by: the `ports` of https.yml in platform.yml.
     """
     assert plain(stack.settings.http_port, "/")[0] == 200
     code, said = execute(stack.container("edge"), ["cat", "/proc/net/tcp", "/proc/net/tcp6"])

@@ -232,7 +232,7 @@ one_or_two() {
   [ $NEXT = other ] || [ "$(ls -A "$FAKE/mounts/app_certs" | wc -l)" -le 3 ] || ls -A "$FAKE/mounts/app_certs"
 }
 
-# Turned red by: certificate_write before certificate_present (scripts/host/certificates.sh).
+# Turned red by: the pair that was sent is removed before it is served (certificate_install in scripts/host/certificates.sh).
 @test "a renewal" {
   fresh
   export HTTPS=true

@@ -155,13 +155,13 @@ def test_a_missing_application_is_named(root: Path) -> None:
         check(root)
 
 
-@pytest.mark.parametrize("value", ["true", "perhaps"])
-def test_certificates_are_asked_for_only_where_https_is_on(root: Path, value: str) -> None:
-    """Turned red by: build_inputs that asks for CERT_PATH where ENABLE_HTTPS itself has a fault."""
-    (root / ".env").write_text(f"ENABLE_HTTPS={value}\n", encoding="utf-8")
+@pytest.mark.parametrize("path", ["", "CERT_PATH=host:certs\n"])
+def test_certificates_are_asked_for_unless_cert_path_has_a_fault_of_its_own(root: Path, path: str) -> None:
+    """Turned red by: build_inputs that asks for a CERT_PATH which has been refused already."""
+    (root / ".env").write_text(f"ENABLE_HTTPS=true\n{path}", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:
         check(root)
-    assert ("CERT_PATH (.env): is missing, and ENABLE_HTTPS is true" in str(caught.value)) == (value == "true")
+    assert ("CERT_PATH (.env): is missing, and ENABLE_HTTPS is true" in str(caught.value)) == (not path)
 
 
 def test_the_certificate_has_to_be_for_the_server_names(root: Path) -> None:
