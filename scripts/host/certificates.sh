@@ -106,6 +106,7 @@ is_https_wanted() { [ "$ENABLE_HTTPS" = true ]; }
 # certificates_ensure RELEASE: sets CERTIFICATE_CHANGED=yes|no. What is new is looked at first; what is refused is not kept.
 certificates_ensure() {
   CERTIFICATE_CHANGED=no
+  ! certificate_stays || CERT_PATH=''
   certificate_edge || return 1
   certificate_wanted=$(certificate_pair "${CERT_PATH:-$(certificate_staged)}")
   [ -z "$CERT_PATH" ] || [ -n "$certificate_wanted" ] || certificate_readable || return 1
@@ -126,6 +127,9 @@ certificates_ensure() {
   fi
 }
 
+# certificate_stays: going back, or starting anew, takes none from the CERT_PATH of that release: it may be older, or gone by now.
+certificate_stays() { case ${J_TASK:-} in rollback | restart) [ -n "$(certificate_value pair)" ] ;; *) return 1 ;; esac }
+
 # certificate_edge: the edge that runs, and its HTTPS port: none where it has none.
 certificate_edge() {
   CERTIFICATE_PORT='' CERTIFICATE_EDGE=$(container_of platform edge) || return 1
@@ -140,16 +144,13 @@ certificate_served() { request_run host "$1" --print-certificate "https://127.0.
 certificate_is_served() {
   served_pair=$(certificate_value pair) served_print=$(certificate_value fingerprint)
   [ -n "$served_pair" ] && [ "${certificate_wanted:-$served_pair}" = "$served_pair" ] || return 1
-  if [ -n "$CERTIFICATE_PORT" ]; then
-    [ "$(certificate_served "$1")" = "$served_print" ]
-  else
-    [ "$(certificate_volume "$1" look)" = "current=$served_pair" ]
-  fi
+  [ "$(certificate_volume "$1" look </dev/null)" = "current=$served_pair" ] || return 1
+  [ -z "$CERTIFICATE_PORT" ] || [ "$(certificate_served "$1")" = "$served_print" ]
 }
 
 # certificate_again RELEASE: nothing new came: what is current is to be served, as after a run that was cut off.
 certificate_again() {
-  again_pair=$(certificate_volume "$1" look) || {
+  again_pair=$(certificate_volume "$1" look </dev/null) || {
     blame edge "the volume $CERTS_VOLUME could not be looked into: $(one_line "$again_pair")"
     return
   }
@@ -158,24 +159,26 @@ certificate_again() {
     blame edge "ENABLE_HTTPS is true, and this host has no certificate" "fab -H HOST renew-certs, or deploy, with CERT_PATH set: it sends one"
     return
   }
-  [ -z "$CERTIFICATE_PORT" ] || [ "$again_pair" != "$(certificate_value pair)" ] || certificate_present "$1" "$again_pair" "$(certificate_value fingerprint)"
+  [ "$again_pair" = "$(certificate_value pair)" ] ||
+    warn "certificate: $again_pair is in the volume, and $(certificate_record) does not tell of it; fab -H HOST renew-certs, or deploy, with CERT_PATH set puts that right"
+  [ -z "$CERTIFICATE_PORT" ] || certificate_present "$1" "$again_pair" "${again_pair%-*}"
 }
 
 # certificate_volume RELEASE WORD...: in the volume, as the user that reads it; standard input is the caller's.
 certificate_volume() {
   volume_release=$1
   shift
-  timeout "$CERTIFICATE_PATIENCE" docker run --rm -i --network none --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 \
+  answer_of timeout "$CERTIFICATE_PATIENCE" docker run --rm -i --network none --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 \
     --memory 256m --pull never --log-driver none --label "app=$APP_NAME" --label service=certificates --label slot=none --user 101:101 \
-    -v "$CERTS_VOLUME:/etc/nginx/certs" --entrypoint /usr/local/bin/certificates "$(release_value "$volume_release" image.edge)" "$@" 2>&1 9>&-
+    -v "$CERTS_VOLUME:/etc/nginx/certs" --entrypoint /usr/local/bin/certificates "$(release_value "$volume_release" image.edge)" "$@" 9>&-
 }
 
 # certificate_look RELEASE DIRECTORY: the facts of the pair, and its faults, by the release's backend image.
 certificate_look() {
-  cat "$2/fullchain.pem" "$2/privkey.pem" | timeout "$CERTIFICATE_PATIENCE" docker run --rm -i --network none --read-only --cap-drop ALL \
+  cat "$2/fullchain.pem" "$2/privkey.pem" | answer_of timeout "$CERTIFICATE_PATIENCE" docker run --rm -i --network none --read-only --cap-drop ALL \
     --security-opt no-new-privileges --pids-limit 64 --memory 256m --pull never --log-driver none --label "app=$APP_NAME" \
     --label service=certificates --label slot=none --user "$API_USER_UID:$API_USER_GID" --entrypoint /usr/local/bin/certificate \
-    "$(release_value "$1" image.backend)" "$(wc -c <"$2/fullchain.pem" | tr -d ' ')" "${SERVER_NAMES:-}" 2>&1 9>&-
+    "$(release_value "$1" image.backend)" "$(wc -c <"$2/fullchain.pem" | tr -d ' ')" "${SERVER_NAMES:-}" 9>&-
 }
 
 # certificate_install RELEASE: the staged pair: looked at, put into the volume, served, recorded.
@@ -212,11 +215,12 @@ certificate_write() {
   {
     printf 'schema=1\npair=%s\nfingerprint=%s\n' "$certificate_wanted" "$install_print"
     printf '%s\n' "$install_facts" | sed -n -e '/^names=/p' -e '/^not_after=/p'
-    printf 'until=%s\ninstalled=%s\nsource=%s\n' "$(date -u -d "@$write_end" +%Y-%m-%dT%H:%M:%SZ)" "$(now)" "${CERT_PATH:+host:}${CERT_PATH:-${OPERATOR}}"
+    printf 'until=%s\ninstalled=%s\nsource=%s\n' "$(date -u -d "@$write_end" +%Y-%m-%dT%H:%M:%SZ)" "$(now)" "${CERT_PATH:+host:}${CERT_PATH:-$(one_line "$OPERATOR")}"
   } | replace "$(certificate_record)"
 }
 
-# certificate_present RELEASE PAIR FINGERPRINT [PREVIOUS]: the edge that runs reads again, and is asked until it presents it. Where
+# certificate_present RELEASE PAIR FINGERPRINT [PREVIOUS]: the edge that runs reads again, and is asked until it presents one whose
+# fingerprint begins so. Where
 # it never does, the link goes back, and it reads once more: what it has served it serves.
 certificate_present() {
   present_said=$(engine_quietly exec "$CERTIFICATE_EDGE" nginx -t -q 2>&1) || {
@@ -226,7 +230,7 @@ certificate_present() {
   engine kill -s HUP "$CERTIFICATE_EDGE" >/dev/null || return 1
   backoff_start
   while :; do
-    present_said=$(certificate_served "$1") && [ "$present_said" = "$3" ] && {
+    present_said=$(certificate_served "$1") && [ "${present_said#"$3"}" != "$present_said" ] && {
       say "certificate: $2 is served on port $CERTIFICATE_PORT"
       return 0
     }
@@ -268,8 +272,7 @@ certificate_warn() {
 renew_certs() {
   renew_release=$(active_value release)
   [ "$(served_slot)" != none ] && [ -n "$renew_release" ] || refuse 1 "nothing serves here: a deployment brings the certificate, too" "$(next_deployment)"
-  [ "$(release_value "$renew_release" ENABLE_HTTPS)" = true ] ||
-    refuse 1 "the release that serves, $renew_release, has no HTTPS" "fab -H HOST deploy, with ENABLE_HTTPS=true"
+  is_https || refuse 1 "the release that serves, $renew_release, has no HTTPS" "fab -H HOST deploy, with ENABLE_HTTPS=true"
   certificates_ensure "$renew_release" || refuse 1 "$FAILED_REASON" "$FAILED_NEXT"
   fact changed "$CERTIFICATE_CHANGED"
   prefixed_lines '' "$(certificate_record)"

@@ -79,6 +79,15 @@ container_of() {
     --format '{{.ID}}' | head -n 1
 }
 
+# answer_of COMMAND...: what it says on both outputs, but for the engine's own warnings: where the kernel cannot limit swap, every
+# `docker run` with a memory limit has one.
+answer_of() {
+  answer_code=0
+  answer_said=$("$@" 2>&1) || answer_code=$?
+  [ -z "$answer_said" ] || printf '%s\n' "$answer_said" | sed '/^WARNING: /d'
+  return $answer_code
+}
+
 # engine_error: why it does not answer; that it cannot start with its configuration before that it does not run.
 engine_error() {
   error_said=$(engine_quietly info --format '{{.ID}}' 2>&1 | sed '/^$/d' | head -n 1)

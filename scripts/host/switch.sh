@@ -46,9 +46,9 @@ request_release() { request_run "$1" "$2" --print-header X-Release "$3"; }
 request_run() {
   request_network=$1 request_image=$(release_value "$2" image.backend)
   shift 2
-  engine_quietly run --rm --network "$request_network" --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
+  answer_of engine_quietly run --rm --network "$request_network" --read-only --cap-drop ALL --security-opt no-new-privileges --pids-limit 64 --memory 256m \
     --pull never --log-driver none --label "app=$APP_NAME" --label service=request --label slot=none --user "$API_USER_UID:$API_USER_GID" \
-    --entrypoint /usr/local/bin/request "$request_image" "$@" 2>&1
+    --entrypoint /usr/local/bin/request "$request_image" "$@"
 }
 
 # public_wait RELEASE: the published port answers with this release.

@@ -168,6 +168,57 @@ still_one() {
   done
 }
 
+# Turned red by: no certificate_stays.
+@test "going back takes none from the CERT_PATH of then, which may be older or gone" {
+  for shell in $SHELLS; do
+    fresh
+    mkdir -p "$FAKE/then" && cp "$PAIRS/one"/*.pem "$FAKE/then"
+    CERT_AT=$FAKE/then activated "$shell" one
+    sent "$shell" two
+    activated "$shell" two
+    [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/two")" ]
+    for there in yes no; do
+      [ $there = yes ] || rm -r "$FAKE/then"
+      run host "$shell" rollback
+      echo "$shell $output"
+      [ "$status" = 0 ]
+      [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/two")" ]
+      run host "$shell" restart
+      [ "$status" = 0 ]
+      host "$shell" activate two
+    done
+  done
+}
+
+# Turned red by: no look into the volume in certificate_is_served; the merged outputs as they are.
+@test "cut off before the edge was told, then the old one again: the link goes back; without a record it is served, and said; warnings are no answer" {
+  for shell in $SHELLS; do
+    serving_https "$shell"
+    one=$(pair_of "$PAIRS/one") two=$(pair_of "$PAIRS/two")
+    cp -r "$PAIRS/two" "$FAKE/mounts/app_certs/$two" && ln -sfn "$two" "$FAKE/mounts/app_certs/current"
+    sent "$shell" one
+    run host "$shell" renew-certs
+    echo "$shell $output"
+    [ "$status" = 0 ]
+    still_one
+    rm "$FAKE_PATH/certificate"
+    run host "$shell" restart
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ $output == *"$one is in the volume, and $FAKE_PATH/certificate does not tell of it"* ]]
+    [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/one")" ]
+    echo unswapped >"$FAKE/faults"
+    sent "$shell" two
+    run activated "$shell" two
+    echo "$output"
+    [ "$status" = 0 ]
+    [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/two")" ]
+    run host "$shell" renew-certs
+    [[ $output == *changed=no* ]]
+    rm "$FAKE/faults"
+  done
+}
+
 @test "of the host: links are followed, and what certbot renews there is served by one line; facts tell what is there" {
   for shell in $SHELLS; do
     fresh
@@ -194,7 +245,7 @@ still_one() {
     run host "$shell" renew-certs
     [ "$status" = 1 ]
     [[ $output == *"$FAKE/live/fullchain.pem is not there"* ]]
-    [ "$(id -u)" = 0 ]
+    [ "$(id -u)" = 0 ] || skip 'the rest needs root'
     OUR=1 run within "$shell" 'OUR_UID=1; certificate_readable || echo "$FAILED_REASON: $FAILED_NEXT"'
     [[ $output == *'root may: on the host: sudo '*'/current/bin/host.sh renew-certs'* ]]
     CERT_AT=
@@ -267,6 +318,9 @@ still_one() {
     [ "$(put two)" = previous=one ]
     [ "$(as "$shell" "$ROOT/containers/edge/certificates" look)" = current=two ]
     as "$shell" "$ROOT/containers/edge/certificates" use one
+    chmod 600 "$CERTS/one/privkey.pem" && : >"$CERTS/one/privkey.pem" # emptied behind our back
+    put one
+    cmp "$CERTS/one/privkey.pem" "$PAIRS/one/privkey.pem"
     [ "$(put chain)" = previous=one ]
     [ "$(ls -A "$CERTS" | tr '\n' ' ')" = 'chain current one ' ]
     run as "$shell" "$ROOT/containers/edge/certificates" use two
