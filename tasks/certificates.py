@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tasks.core.certificates import Certificate, certificate_archive, load_certificate
-from tasks.core.errors import UsageError
+from tasks.core.errors import SettingsError, UsageError
 from tasks.core.facts import HostFacts
 from tasks.core.protocols import Host, Outcome
 from tasks.core.reasons import script_failure
@@ -38,7 +38,7 @@ def local_certificate(settings: Settings) -> Certificate | None:
     if not settings.enable_https or settings.cert_on_host:
         return None
     if settings.cert_directory is None:
-        raise UsageError(
+        raise SettingsError(
             "CERT_PATH is not set, and ENABLE_HTTPS is true", remedy="fab check-config says what it may be"
         )
     return load_certificate(settings.cert_directory, names=settings.server_names)

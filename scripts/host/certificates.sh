@@ -220,13 +220,13 @@ certificate_write() {
 }
 
 # certificate_present RELEASE PAIR FINGERPRINT [PREVIOUS]: the edge that runs reads again, and is asked until it presents one whose
-# fingerprint begins so. Where
-# it never does, the link goes back, and it reads once more: what it has served it serves.
+# fingerprint begins so. Where it never does, the link goes back, and it reads once more: what it has served it serves.
 certificate_present() {
   present_said=$(engine_quietly exec "$CERTIFICATE_EDGE" nginx -t -q 2>&1) || {
-    certificate_back "$1" "${4:-}" "the edge cannot load it: $(last_said "$present_said")"
+    certificate_back "$1" "${4:-}" "the edge cannot load it: $(last_said "$present_said")" "mend the files of CERT_PATH, then fab -H HOST renew-certs"
     return
   }
+  say "certificate: the edge reads it; waiting until port $CERTIFICATE_PORT presents it, $HEALTH_TIMEOUT s at most"
   engine kill -s HUP "$CERTIFICATE_EDGE" >/dev/null || return 1
   backoff_start
   while :; do
@@ -237,10 +237,12 @@ certificate_present() {
     tried "the certificate on port $CERTIFICATE_PORT" "$(last_said "$present_said")"
     backoff || break
   done
-  certificate_back "$1" "${4:-}" "the edge does not present it within $HEALTH_TIMEOUT s: $(engine_within 20 logs --tail 200 "$CERTIFICATE_EDGE" 2>&1 | sed -n '/\[emerg\]\|\[error\]\|\[alert\]/p' | tail -n 1 | tail -c 300)"
+  present_error=$(engine_within 20 logs --tail 200 "$CERTIFICATE_EDGE" 2>&1 | sed -n '/\[emerg\]\|\[error\]\|\[alert\]/p' | tail -n 1 | tail -c 300)
+  certificate_back "$1" "${4:-}" "the edge could load it, and does not present it within $HEALTH_TIMEOUT s${present_error:+: $present_error}" \
+    "fab -H HOST logs --service edge, then fab -H HOST renew-certs; an edge that reads nothing any more is started anew on the host: docker restart $CERTIFICATE_EDGE"
 }
 
-# certificate_back RELEASE PREVIOUS REASON
+# certificate_back RELEASE PREVIOUS REASON NEXT
 certificate_back() {
   back_said='nothing served before it'
   if [ -n "$2" ] && certificate_volume "$1" use "$2" </dev/null >/dev/null; then
@@ -248,7 +250,7 @@ certificate_back() {
     back_said="put back: $2 is served"
   fi
   rm -rf "$(certificate_staged)"
-  blame edge "the new certificate is not served: $3; $back_said" "fab -H HOST logs --service edge; then mend the files of CERT_PATH, and fab -H HOST renew-certs"
+  blame edge "the new certificate is not served: $3; $back_said" "$4"
 }
 
 # certificate_days: whole days until the end of the one that is recorded; fewer than 0 when it has passed.

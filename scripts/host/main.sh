@@ -52,7 +52,7 @@ main() {
   status) status ;;
   exec-target) exec_target "${1:-}" ;;
   logs) logs "${1:-all}" "${2:-}" "${3:-}" "${4:-}" ;;
-  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | rollback [RELEASE] | restart | cancel | history [LINES] | explain [RELEASE] | backup | backups | restore NAME | resolve-migration NAME rolled-back or applied | prune | maintenance on [MESSAGE] or off | renew-certs | down [volumes] | verify | status | logs [SERVICE] [LINES] [SINCE] [follow]" ;;
+  *) refuse 2 "usage: host.sh facts | hold TASK | install | receive RELEASE | load | tag | activate RELEASE | rollback [RELEASE] | restart | cancel | history [LINES] | explain [RELEASE] | backup | backups | restore NAME | resolve-migration NAME rolled-back or applied | prune | maintenance on [MESSAGE] or off | renew-certs | down [volumes] | verify | status | logs [SERVICE] [LINES] [SINCE] [follow] | exec-target SERVICE | receive-certificate PAIR" ;;
   esac
 }
 

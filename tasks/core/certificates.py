@@ -209,7 +209,8 @@ def _describe(path: Path, chain: list[x509.Certificate], now: datetime) -> Certi
     self_signed = leaf.issuer == leaf.subject
     warnings = []
     if days < WARN_DAYS:
-        warnings.append(f"the certificate ends in {days} days, on {_day(leaf.not_valid_after_utc)}")
+        left = f"{days} days" if days else "LESS THAN A DAY"
+        warnings.append(f"the certificate ends in {left}, on {_day(leaf.not_valid_after_utc)}")
     if self_signed:
         warnings.append("the certificate is self-signed: browsers will warn")
     fingerprint = leaf.fingerprint(hashes.SHA256()).hex()
@@ -233,7 +234,7 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     except (x509.ExtensionNotFound, ValueError):
         return ()
     addresses = (str(address) for address in found.get_values_for_type(x509.IPAddress))
-    return (*found.get_values_for_type(x509.DNSName), *addresses)
+    return (*(name.lower() for name in found.get_values_for_type(x509.DNSName)), *addresses)
 
 
 def _public_bytes(certificate: x509.Certificate) -> _PublicKey:

@@ -91,6 +91,8 @@ def script_failure(host: Host, command: str, answer: Answer) -> DeployError:
         holder = answer.value("holder") or "somebody else"
         return Locked(f"{host.name} is locked by {holder}", remedy="try again when it has ended, or add --wait SECONDS")
     what, remedy = refusal(answer)
+    if answer.exit_code < 0 and not what:
+        what, remedy = f"{command} was ended from outside", "the same again: it finishes or undoes what was cut off"
     error = HostFailed(
         f"{host.name}: {what}" if what else f"{command} failed on {host.name} with exit code {answer.exit_code}",
         detail="" if what else "\n".join(answer.talk[-20:] or answer.lines[-10:]),

@@ -159,7 +159,11 @@ still_one() {
       echo "$shell $output"
       [ "$status" = 1 ]
       [[ $output == *"the new certificate is not served: the edge "*"put back: $(pair_of "$PAIRS/one") is served"* ]]
-      [ $fault = deaf ] || [[ $output == *'[emerg] cannot load certificate'* ]]
+      if [ $fault = deaf ]; then
+        [[ $output == *'waiting until port '*'does not present it within 1 s; put back'*'docker restart '* ]]
+      else
+        [[ $output == *'[emerg] cannot load certificate'* ]]
+      fi
       still_one
       rm "$FAKE/faults"
       run host "$shell" renew-certs

@@ -1,6 +1,6 @@
 """Certificates made for the test, right and wrong."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +61,8 @@ def test_lets_encrypts_links_work(tmp_path: Path, key: Key) -> None:
 def test_self_signed_and_short_are_warnings(tmp_path: Path, key: Key) -> None:
     found = load_certificate(write_pair(tmp_path, pem(certificate(key, "a", days=20)), key_text(key)), now=NOW)
     assert ["self-signed" in text or "10 days" in text for text in found.warnings] == [True, True]
+    found = load_certificate(tmp_path, now=NOW + timedelta(days=9, hours=23, minutes=55))
+    assert "ends in LESS THAN A DAY" in found.warnings[0]
 
 
 def test_dates(tmp_path: Path, key: Key) -> None:

@@ -68,3 +68,11 @@ def test_answers_are_read_by_key(pairs: list[tuple[str, str]]) -> None:
         expected = tuple(value for name, value in pairs if name == key)
         assert answer.values(key) == expected
         assert answer.value(key, "none") == (expected[-1] if expected else "none")
+
+
+def test_a_script_that_was_killed_can_be_run_again() -> None:
+    """An exit code of -1 is SSH's for a program that a signal has ended."""
+    error = script_failure(FakeHost(), "renew-certs", Answer(-1, (), ("certificate: installing",)))
+    assert error.what.endswith("renew-certs was ended from outside")
+    assert error.remedy.startswith("the same again")
+    assert error.exit_code == 1

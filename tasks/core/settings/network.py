@@ -28,12 +28,13 @@ class Network(Group):
     )
     hsts_seconds: Annotated[int, whole(0, 63_072_000, of="seconds")] = setting(
         "How long browsers remember to ask over HTTPS alone (Strict-Transport-Security); 0: they are not told. "
-        "They cannot be told otherwise before it has passed.",
+        "They cannot be told otherwise before it has passed. Used when ENABLE_HTTPS is true.",
         default="0",
         example="31536000",
     )
     server_names: Annotated[tuple[str, ...], host_names()] = setting(
-        "Names under which the application is reached: the certificate must be for all of them. Empty: not checked.",
+        "Names under which the application is reached: the certificate must be for all of them. Empty: not checked. "
+        "Used when ENABLE_HTTPS is true.",
         default="",
         example="example.org,www.example.org",
     )

@@ -183,7 +183,8 @@ def certificate_path() -> Rule:
             return "host:" + absolute(text.removeprefix("host:"))
         return str(on_workstation(text, info))
 
-    return Rule(parse, form="a directory of the workstation, or host:/absolute/path for one on the host, or empty")
+    form = "a directory of the workstation, absolute or from the repository's root, or host:/absolute/path on the host"
+    return Rule(parse, form=f"{form}, or empty")
 
 
 def names() -> Rule:
@@ -211,6 +212,8 @@ def host_names() -> Rule:
         parts = plain(value).lower().split(",")
         if not all(_is_address(part) or _HOST_NAME.fullmatch(part) for part in parts):
             raise ValueError("is not a list of host names")
+        if len(set(parts)) < len(parts):
+            raise ValueError("has a name twice")
         return tuple(parts)
 
     return Rule(
