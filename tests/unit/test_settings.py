@@ -458,7 +458,7 @@ def test_a_list_names_what_a_file_sets(root: Path, setting: str) -> None:
     message = refusal(root, f"A=1\n{setting}=A,B\n")
     assert f"{setting} (.env:2): lists B, which no settings file sets" in message
     assert "lists A" not in message
-    load(root, f"A=1\n{setting}=A,B\n", per_host="B=2\n")
+    load(root, f"A=1\n{setting}=A,B\n", per_host=f"B=2\n{setting}=A,B\n")
     assert f"{setting} (command line): lists C" in refusal(root, "A=1\n", overrides={setting: "A,C"})
     load(root, f"HTP_PORT=x\n{setting}=HTP_PORT\n")  # listed: it is no misspelt setting
 
@@ -545,6 +545,45 @@ def test_a_command_line_that_cannot_be_one_is_refused_unrun(root: Path) -> None:
 
 def test_a_command_may_have_braces(root: Path) -> None:
     assert commanded(root, Shell(), "A='op read ${VAULT}'\nAPP_COMMANDS=A\n").warnings == ()
+
+
+WOULD_RUN = "would be run as a command line, by APP_COMMANDS of "
+LEFT_OUT = "is a command line, by APP_COMMANDS of "
+
+
+@pytest.mark.parametrize(
+    ("shared", "own", "fault"),
+    [
+        ("A=line\nAPP_COMMANDS=A\n", "A=hunter2\n", f"A (.env.web1:1): {WOULD_RUN}.env:2, and"),
+        ("A=hunter2\n", "APP_COMMANDS=A\n", f"A (.env:1): {WOULD_RUN}.env.web1:1, and"),
+        ("A=hunter2\nB=line\nAPP_COMMANDS=B\n", "APP_COMMANDS=A,B\n", f"A (.env:1): {WOULD_RUN}.env.web1:1, and"),
+        ("A=line\nAPP_COMMANDS=A\n", "APP_COMMANDS=\n", f"A (.env:1): {LEFT_OUT}.env, and"),
+        ("A=line\nAPP_COMMANDS=A\n", "B=line\nAPP_COMMANDS=B\n", f"A (.env:1): {LEFT_OUT}.env, and"),
+        ("A=line\nAPP_COMMANDS=A\n", "HTTP_PORT=81\nB=1\n", ""),
+        ("A=line\nAPP_COMMANDS=A\n", "A=other\nAPP_COMMANDS=A\n", ""),
+        ("A=line\nB=line\nAPP_COMMANDS=A,B\n", "A=hunter2\nAPP_COMMANDS=B\n", ""),
+        ("A=hunter2\n", "A=line\nAPP_COMMANDS=A\n", ""),
+    ],
+)
+def test_what_is_run_is_what_its_own_file_lists(root: Path, shared: str, own: str, fault: str) -> None:
+    """One file's list never makes a command line of another file's value, nor a value of another's command line.
+
+    Turned red by: no list_faults (of before; each of the first five was taken).
+    """
+    if not fault:
+        load(root, shared, per_host=own)
+        return
+    message = refusal(root, shared, per_host=own)
+    assert fault in message
+    assert message.startswith("a fault in the settings"), "one mistake, one message"
+    assert "hunter2" not in message
+
+
+def test_a_list_of_the_environment_runs_nothing_that_no_file_lists(root: Path) -> None:
+    message = refusal(root, "A=hunter2\n", environ={"DEPLOY_APP_COMMANDS": "A"})
+    assert f"A (.env:1): {WOULD_RUN}DEPLOY_APP_COMMANDS in the environment, and" in message
+    message = refusal(root, "A=line\nAPP_COMMANDS=A\n", overrides={"APP_COMMANDS": ""})
+    assert f"{LEFT_OUT}.env, and command line leaves it out" in message
 
 
 # --- who may change the file ---

@@ -6,11 +6,12 @@ that it prints is ever in a message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from tasks.core.faults import Fault, refuse
+from tasks.core.settings.files import Entry
 
 COMMAND_SECONDS = 60
 """How long a command may take, in seconds."""
@@ -64,6 +65,26 @@ class ValueCommand:
         if fault := self.fault():
             refuse([fault])
         return self.run(self.line).output.removesuffix(b"\n").decode()
+
+
+def list_faults(
+    own: Mapping[str, Entry], *, listed: Collection[str], by_file: Mapping[str, Collection[str]], where: str
+) -> Iterator[Fault]:
+    """Refuse values that the list in effect takes for something else than the list of their own file does.
+
+    Two files may each set a variable, or APP_COMMANDS, without the other: a value that nobody wrote as a command line
+    would be run, or a command line be the value. `listed` is what is in effect, and `where` it stands; `by_file` has
+    what APP_COMMANDS of each file lists, by the origin of its entries. No value is shown.
+    """
+    for key, entry in own.items():
+        file = entry.origin.removeprefix("file ")
+        is_written_as_one = key in by_file.get(entry.origin, ())
+        if key in listed and not is_written_as_one:
+            what = f"would be run as a command line, by APP_COMMANDS of {where}, and {file} lists no {key}"
+            yield Fault(key, what, f"{key} in APP_COMMANDS of both, or of neither", entry.where)
+        elif is_written_as_one and key not in listed:
+            what = f"is a command line, by APP_COMMANDS of {file}, and {where} leaves it out"
+            yield Fault(key, what, f"{key} in APP_COMMANDS of both, or of neither", entry.where)
 
 
 def _why_not(result: CommandResult) -> str:

@@ -113,6 +113,11 @@ does, `check-config` neither. A command that ends with another exit code than 0,
 minute is a fault that names the variable and the exit code, and shows nothing of what it printed. It has no terminal
 and no input: unlock the password manager before. A file with such lines that belongs to another user, or that others
 can change, is refused.
+
+With `.env` and `.env.<host>`, each file's `APP_COMMANDS` says what *its own* lines are, and the one in effect has to
+agree: a host's file that sets `SMTP_PASSWORD` lists it as well (command line) or the list in effect does not have it
+(value). Anything else is refused before it is run or passed on: a value is never run because the other file lists its
+name, and a command line is never the value because the other file's list leaves it out.
 """
 
 

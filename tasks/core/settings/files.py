@@ -64,6 +64,15 @@ class EnvFile:
     rights: Rights = Rights()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def origin(self) -> str:
+        """Give what the entries of this file say about where they are from."""
+        return f"file {self.name}"
+
+    def listed(self, key: str) -> frozenset[str]:
+        """Give the names that a list in this file has; none where it has no such list."""
+        return frozenset(self.entries[key].value.split(",")) if key in self.entries else frozenset()
+
     def unsafe(self, own: Collection[str], commands: Collection[str]) -> Iterator[Fault]:
         """Refuse values of the application that others can change, and commands that others can have us run."""
         if self.rights.is_writable and self.entries.keys() & own:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tasks.core.errors import SettingsError
 from tasks.core.faults import Fault, refuse, shown
 from tasks.core.secret import Secret
-from tasks.core.settings.commands import RunLine, ValueCommand, run_none
+from tasks.core.settings.commands import RunLine, ValueCommand, list_faults, run_none
 from tasks.core.settings.conflicts import conflicts
 from tasks.core.settings.files import NAME, Entry, EnvFile, read_env_file
 from tasks.core.settings.names import application_faults, near_miss, size_faults
@@ -72,6 +72,10 @@ def read_settings(
     faults += [fault for file in files for fault in file.unsafe(own.keys(), commands.keys())]
     faults += application_faults(own, settings, where)
     faults += conflicts(settings, given=where, faulty=_keys(faults))
+    if "APP_COMMANDS" not in _keys(value_faults):
+        by_file = {file.origin: file.listed("APP_COMMANDS") for file in files}
+        listed_in = where.get("APP_COMMANDS", "the defaults")
+        faults += list_faults(own, listed=settings.app_commands, by_file=by_file, where=listed_in)
     faults += _written_faults(own, settings, commands)
 
     sources = {key: chosen[key].origin if key in chosen else "default" for key in SETTINGS}
