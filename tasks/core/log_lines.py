@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?:\[[^\]]*\] [^ :]+: )?")
+_STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (?:\[[^\]]*\] [^ :]+: )?")
 """What stands before the message; a release of before has only the time."""
 
 

@@ -24,6 +24,13 @@ def test_lines_of_a_release_of_before_have_only_the_time() -> None:
     assert message("2026-11-29T15:49:09Z [switch] web1: serving: release one") == "serving: release one"
 
 
+def test_a_time_in_the_middle_of_a_line_is_the_line_s_own() -> None:
+    """Turned red by: no ^ in _STAMP; a lock's line lost its `since`."""
+    line = "locked by: task=deploy since=2026-11-29T15:49:09Z log=/var/log/x"
+    assert message(line) == line
+    assert message(f"2026-11-29T15:49:10Z [status] web1: {line}") == line
+
+
 def test_each_line_of_a_text_is_stamped() -> None:
     assert (
         len([line for line in stamped("a\nb", step="s", host="h").split("\n") if line.endswith((" h: a", " h: b"))])
