@@ -48,7 +48,7 @@ receive_place() {
   find "$1" -type d -exec chmod 0750 {} +
   find "$1" -type f -exec chmod 0640 {} +
   # shellcheck disable=SC2046 # names of ours
-  (cd "$1" && chmod 0600 $(release_private .))
+  (cd "$1" && chmod 0600 $(release_private .) release.json SHA256SUMS) # the last two have hashes over secrets
   chmod 0750 "$1/bin/host.sh"
   own "$1"
   [ -f "$(state_path "$2")" ] || state_write "$2" pending '' ''

@@ -51,3 +51,9 @@ def compose_json(data: object) -> str:
 def digest(value: Secret, *, app: str, way: str) -> str:
     """Tell a changed value, or one that takes another way, from an unchanged one; kept in a 0600 file only."""
     return hmac.new(app.encode() + way.encode(), value.reveal().encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def slow_digest(*contents: bytes, app: str) -> bytes:
+    """Digest secrets for a place that others may read: each guess takes about 50 ms and 16 MiB (scrypt, RFC 7914)."""
+    digests = b"".join(hashlib.sha256(content).digest() for content in contents)
+    return hashlib.scrypt(digests, salt=app.encode(), n=2**14, r=8, p=1, dklen=32)

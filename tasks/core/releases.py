@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
-from tasks.core.application_values import compose_application, digest, secret_files
+from tasks.core.application_values import compose_application, digest, secret_files, slow_digest
 from tasks.core.bundle import host_bundle
 from tasks.core.facts import HostFacts
 from tasks.core.images import DockerImage
@@ -77,16 +78,17 @@ class ReleaseFiles:
     images: Mapping[str, DockerImage]
     application_digests: Mapping[str, str]
 
-    @property
+    @cached_property
     def configuration_hash(self) -> str:
-        """Name the configuration: SHA-256 over everything but the release's name, hexadecimal."""
+        """Name the configuration: SHA-256 over everything but the release's name, hexadecimal.
+
+        It is shown (`status --json`, release.json), so the secrets' part of it is slow to try out.
+        """
         whole = hashlib.sha256()
         whole.update(json.dumps([dict(self.environment), self.migrations], sort_keys=True).encode())
         for name, content in sorted(self.composes.items()):
             whole.update(name.encode() + hashlib.sha256(content).digest())
-        whole.update(hashlib.sha256(self.application).digest())
-        if self.secrets:
-            whole.update(b"app.files.tar" + hashlib.sha256(self.secrets).digest())
+        whole.update(slow_digest(self.application, self.secrets, app=self.environment["APP_NAME"]))
         whole.update(hashlib.sha256(self.bundle.encode()).digest())
         return whole.hexdigest()
 
@@ -161,7 +163,7 @@ def deployment_state(files: ReleaseFiles, release: str, created: str, host: str)
 def release_archive(files: ReleaseFiles, release: str, *, host: str, created: str) -> bytes:
     """Pack the release directory as tar, with SHA256SUMS over every other file.
 
-    Modes: 0600 for .env, app.env.json, app.files.tar and release.facts, 0750 for bin/host.sh, 0640 for the rest.
+    Modes: 0640 for the compose files, 0750 for bin/host.sh, 0600 for the rest: values, and sums or hashes over them.
     """
     environment = {**files.environment, "RELEASE": release}
     facts = release_facts(files, release, created)
@@ -170,7 +172,7 @@ def release_archive(files: ReleaseFiles, release: str, *, host: str, created: st
         ".env": ("".join(f"{key}='{value}'\n" for key, value in sorted(environment.items())).encode(), 0o600),
         "app.env.json": (files.application, 0o600),
         "release.facts": ("".join(f"{key}={value}\n" for key, value in facts.items()).encode(), 0o600),
-        "release.json": (json.dumps(state, indent=2).encode() + b"\n", 0o640),
+        "release.json": (json.dumps(state, indent=2).encode() + b"\n", 0o600),
         "bin/host.sh": (files.bundle.encode(), 0o750),
     }
     if files.secrets:
@@ -179,7 +181,7 @@ def release_archive(files: ReleaseFiles, release: str, *, host: str, created: st
     sums = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, (content, _) in sorted(contents.items())
     )
-    contents["SHA256SUMS"] = (sums.encode(), 0o640)
+    contents["SHA256SUMS"] = (sums.encode(), 0o600)
     return packed(contents, "bin")
 
 

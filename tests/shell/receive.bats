@@ -16,7 +16,8 @@ sent() { tar -C "$FAKE/push/$1" -cf - . | ${2:-cat} >"$FAKE/tar"; }
     [ "${lines[0]}" = ready ]
     [ "${lines[1]}" = received=one ]
     [ "$(status_of one)" = pending ]
-    [ "$(cd "$FAKE_PATH/releases/one" && stat -c %a .env app.env.json release.facts bin bin/host.sh . | tr '\n' ' ')" = "600 600 600 750 750 750 " ]
+    [ "$(cd "$FAKE_PATH/releases/one" && stat -c %a .env app.env.json release.facts release.json SHA256SUMS | tr '\n' ' ')" = "600 600 600 600 600 " ]
+    [ "$(cd "$FAKE_PATH/releases/one" && stat -c %a bin bin/host.sh . platform.yml | tr '\n' ' ')" = "750 750 750 640 " ]
     DATA=$FAKE/tar run host "$shell" receive one
     [ "$status" = 0 ]
     [ "${lines[1]}" = same=one ]

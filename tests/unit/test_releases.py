@@ -5,6 +5,7 @@ import io
 import json
 import shlex
 import tarfile
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.application_values import compose_application, secret_files
+from tasks.core import releases
+from tasks.core.application_values import compose_application, secret_files, slow_digest
 from tasks.core.images import DockerImage
 from tasks.core.releases import (
     PLATFORM,
@@ -141,6 +143,19 @@ def test_the_hash_changes_with_images_migrations_and_application(tmp_path: Path,
     assert release_files(ROOT, make_settings(tmp_path), make_build()).configuration_hash == files.configuration_hash
 
 
+def test_a_secret_is_in_the_hash_by_what_is_slow_to_try_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turned red by: sha256 of `application` or of `secrets` in configuration_hash (of before: 1 µs a guess)."""
+    before = time.process_time()
+    slow_digest(b"1", b"2", app=APP)
+    assert time.process_time() - before > 0.005
+    assert len({slow_digest(*contents, app=APP) for contents in ((b"1", b"2"), (b"12", b""), (b"1", b""))}) == 3
+    monkeypatch.setattr(releases, "slow_digest", lambda *contents, app: b"")
+    texts = (f"A={pin}\nB={pin}\nAPP_FILES=B\n" for pin in ("1234", "5678"))
+    first, second = (release_files(ROOT, make_settings(tmp_path, text), make_build()) for text in texts)
+    assert (first.application, first.secrets) != (second.application, second.secrets)
+    assert first.configuration_hash == second.configuration_hash
+
+
 @pytest.mark.parametrize("service", PLATFORM)
 @pytest.mark.parametrize("key", OTHER)
 def test_a_fingerprint_changes_with_what_the_service_reads_only(
@@ -200,7 +215,7 @@ def archive(files: ReleaseFiles) -> bytes:
 def test_files_and_modes(archive: bytes) -> None:
     assert {name: oct(member.mode) for name, member in members(archive).items()} == {
         "bin": "0o750", "bin/host.sh": "0o750", ".env": "0o600", "app.env.json": "0o600", "release.facts": "0o600",
-        "release.json": "0o640", "SHA256SUMS": "0o640", "docker-compose.yml": "0o640", "platform.yml": "0o640",
+        "release.json": "0o600", "SHA256SUMS": "0o600", "docker-compose.yml": "0o640", "platform.yml": "0o640",
     }  # fmt: skip
 
 
