@@ -68,6 +68,20 @@ def test_the_pair_that_is_served_is_not_sent_and_said_to_be_so(world: World, pai
     )
 
 
+@pytest.mark.parametrize(
+    ("served", "staged", "is_sent"), [("old", "new", False), ("", "new", False), ("new", "old", True)]
+)
+def test_a_pair_that_waits_there_is_not_sent_again(
+    world: World, pair: Certificate, served: str, staged: str, *, is_sent: bool
+) -> None:
+    """Turned red by: `facts.certificate.pair` alone in send_certificate."""
+    served, staged = served.replace("new", pair.pair), staged.replace("new", pair.pair)
+    state = with_pair(world, served, f"certificate.staged={staged}")
+    world.host.scripts = {"hold": [told(state)], "receive-certificate": [Answer(0)], "hold renew-certs": [RENEWED]}
+    renew_certs(world.host, world.work)
+    assert bool(world.host.sent("receive-certificate")) == is_sent
+
+
 def test_what_the_host_refuses_is_said_with_what_to_do(world: World, pair: Certificate) -> None:
     refused = Answer(1, (), ("error: the new certificate is not served: no", "  next: fab -H HOST renew-certs"))
     world.host.scripts = {"hold": [told(with_pair(world, pair.pair))], "hold renew-certs": [refused]}
@@ -92,6 +106,13 @@ def test_without_https_there_is_nothing_to_renew(world: World) -> None:
     with pytest.raises(UsageError, match="ENABLE_HTTPS is false"):
         renew_certs(world.host, world.work)
     assert world.host.transcript == []
+
+
+def test_without_cert_path_it_is_said_what_is_missing(world: World) -> None:
+    world.set(ENABLE_HTTPS="true")
+    with pytest.raises(UsageError, match="CERT_PATH") as caught:
+        renew_certs(world.host, world.work)
+    assert (caught.value.exit_code, world.host.transcript) == (2, [])
 
 
 def test_a_certificate_alone_is_renewed_by_deploy_without_an_activation(world: World, pair: Certificate) -> None:
