@@ -68,7 +68,8 @@ def test_no_form_is_short_and_none_shows_in_a_message(value: str) -> None:
     forms = list(forms_of("the value of TOKEN", value))
     assert min(len(form.pattern) for form in forms) >= SHORTEST
     assert len({form.pattern for form in forms}) == len(forms)
-    assert all("pattern" not in repr(form) for form in forms)
+    assert not [form for form in forms if repr(form.pattern)[2:-1] in repr(form)]
+    assert value not in repr(forms)
 
 
 ORDINARY = [
@@ -100,8 +101,8 @@ def test_others_are(value: str) -> None:
 
 
 @given(st.text())
-def test_every_value_is_one_or_the_other(value: str) -> None:
-    assert is_ordinary(value) in (True, False)
+def test_looking_at_a_value_never_raises(value: str) -> None:
+    is_ordinary(value)
 
 
 def test_what_images_may_hold_is_not_looked_for(tmp_path: Path) -> None:
