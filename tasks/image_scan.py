@@ -97,8 +97,8 @@ class CleanImages:
     def __init__(self, root: Path, forms: Sequence[Form]) -> None:
         """Read what is remembered; a file that cannot be read is as good as none."""
         self._place = root / ".deploy"
-        looked_for = json.dumps([VERSION, *sorted((form.secret, form.pattern.hex()) for form in forms)])
-        self._looked_for = sha256(looked_for.encode()).hexdigest()
+        sought = json.dumps([VERSION, *sorted((form.secret, form.pattern.hex()) for form in forms)])
+        self._looked_for = sha256(sought.encode()).hexdigest()
         try:
             data = json.loads((self._place / self._NAME).read_text())
             self._key, self._entries = bytes.fromhex(data["key"]), [str(entry) for entry in data["clean"]]
