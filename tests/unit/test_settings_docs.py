@@ -1,9 +1,11 @@
 """The documentation that is made from the schema."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import tasks
 from tasks.core.settings import SETTINGS, env_example, load_settings, new_env_file, parse_env_text, settings_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +45,13 @@ def test_every_setting_is_described_once() -> None:
         assert item.about.endswith("."), key
         assert item.example, key
         assert item.example != item.default, key
+
+
+def test_the_page_names_the_tasks_that_run_commands() -> None:
+    """The core cannot import the tasks: the sentence is written by hand."""
+    (sentence,) = re.findall(r"value\. ([^.]*) run each command once", settings_page())
+    names = {step.__name__.replace("_", "-") for step in tasks.FROM_SOURCES}
+    assert set(re.findall("`([a-z-]+)`", sentence)) == names
 
 
 def test_the_seeds_fields_have_their_groups() -> None:

@@ -19,7 +19,7 @@ COMMAND_SECONDS = 60
 LONGEST_LINE = 2048
 """How many bytes a command line may have; every system's pipe takes that many without a reader."""
 
-_FORM = "a command line that prints the value within a minute, asks nothing, and ends with exit code 0"
+_FORM = f"a command line that prints the value within {COMMAND_SECONDS} s, asks nothing, and ends with exit code 0"
 
 
 @dataclass(frozen=True)

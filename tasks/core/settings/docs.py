@@ -5,7 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from tasks.core.settings.commands import COMMAND_SECONDS
 from tasks.core.settings.dialects import DIALECTS, Answer
+from tasks.core.settings.names import ALL_MIB, ONE_KIB, SET_BY_US
 from tasks.core.settings.schema import GROUPS, SETTINGS, Setting
 
 _TITLES: dict[str, str] = {
@@ -82,8 +84,8 @@ secrets: `check-config` lists the names only, and no message, log or image has a
 
 - A name within two edits of a setting's (`HTP_PORT`) is refused
   until `APP_KEYS` lists it: `APP_KEYS=HTP_PORT`.
-- `APP_VERSION`, `DATABASE_URL`, `HOST`, `PORT` and `SLOT` are set by the deployment and refused in the file.
-- One value has less than 128 KiB, all of them together less than 1 MiB: what an environment holds.
+- @SET_BY_US@ are set by the deployment and refused in the file.
+- One value has less than @ONE@ KiB, all of them together less than @ALL@ MiB: what an environment holds.
 - A file with such values should have mode 0600 (`fab init` sees to it). Where others can read it, or it is another
   user's, there is a warning; where others can *change* it, it is refused.
 - What a compose file in `compose/` refers to is *not* taken from here: a `${NAME}` there that no release defines is a
@@ -94,7 +96,7 @@ secrets: `check-config` lists the names only, and no message, log or image has a
 `APP_FILES=SMTP_PASSWORD,KEY` lists variables whose values are in no environment, where `docker inspect`, a crash report
 or a child process would have them. The backend, and its migrations, find each as `/run/secrets/NAME`: byte for byte the
 value, for the backend's user alone to read (0400, `API_USER_UID`), in a read-only mount; `NAME_FILE` has that path, as
-many applications and images expect it. Together they may have 1 MiB. A rollback brings back those of its release.
+many applications and images expect it. Together they may have @ALL@ MiB. A rollback brings back those of its release.
 
 ### From a command
 
@@ -109,8 +111,8 @@ APP_COMMANDS=SMTP_PASSWORD,SESSION_SECRET
 
 The workstation's `sh` runs it in the checkout; what it prints, without one newline at the end, is the value. `build`,
 `plan`, `ship-images`, `push-config` and `deploy` run each command once, before anything is contacted; no other task
-does, `check-config` neither. A command that ends with another exit code than 0, prints nothing, or takes longer than a
-minute is a fault that names the variable and the exit code, and shows nothing of what it printed. It has no terminal
+does, `check-config` neither. A command that ends with another exit code than 0, prints nothing, or takes longer than
+@WAIT@ s is a fault that names the variable and the exit code, and shows nothing of what it printed. It has no terminal
 and no input: unlock the password manager before. A file with such lines that belongs to another user, or that others
 can change, is refused.
 
@@ -143,7 +145,12 @@ def _example_lines(item: Setting) -> str:
 
 def settings_page() -> str:
     """Write the text of `docs/settings.md`."""
-    return _INTRODUCTION.replace("DIALECTS\n", _dialects()) + "".join(_table(group) for group in GROUPS)
+    text = _INTRODUCTION.replace("DIALECTS\n", _dialects())
+    *names, last = (f"`{name}`" for name in SET_BY_US)
+    written = {"SET_BY_US": f"{', '.join(names)} and {last}", "ONE": ONE_KIB, "ALL": ALL_MIB, "WAIT": COMMAND_SECONDS}
+    for key, value in written.items():
+        text = text.replace(f"@{key}@", str(value))
+    return text + "".join(_table(group) for group in GROUPS)
 
 
 def _dialects() -> str:

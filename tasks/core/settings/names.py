@@ -19,8 +19,11 @@ SET_BY_US = {
 
 # One string of an environment may have 128 KiB (MAX_ARG_STRLEN of Linux, execve(2)); all of them together are kept
 # well below the 2 MiB that an ordinary stack limit leaves for arguments and environment. Files have the second alone.
-_ONE_LIMIT = 128 * 1024 - 2
-_ALL_LIMIT = 1024 * 1024
+ONE_KIB = 128
+"""How many KiB one value has to stay below where it is in an environment, with its name."""
+
+ALL_MIB = 1
+"""How many MiB all values together may have; those that are files have as many again."""
 
 
 def application_faults(own: Mapping[str, Entry], settings: Settings, listed_in: Mapping[str, str]) -> Iterator[Fault]:
@@ -53,12 +56,14 @@ def size_faults(values: Mapping[str, str], where: Mapping[str, str], files: Coll
     """Find values that are too large for an environment, or for what becomes `files`; no value is shown."""
     sizes = {key: len(key) + len(value.encode("utf-8", "surrogateescape")) + 2 for key, value in values.items()}
     for key, size in sizes.items():
-        if key not in files and size - 1 > _ONE_LIMIT:
-            form = "less than 128 KiB; a file (APP_FILES) may be larger"
+        if key not in files and size - 1 > ONE_KIB * 1024 - 2:
+            form = f"less than {ONE_KIB} KiB; a file (APP_FILES) may be larger"
             yield Fault(key, "is longer than an environment variable can be", form, where[key])
     for what, keys in (("an environment", sizes.keys() - files), ("files (APP_FILES)", sizes.keys() & files)):
-        if sum(sizes[key] for key in keys) > _ALL_LIMIT:
-            yield Fault("", f"the application's variables are too large for {what}", "less than 1 MiB together")
+        if sum(sizes[key] for key in keys) > ALL_MIB * 1024 * 1024:
+            yield Fault(
+                "", f"the application's variables are too large for {what}", f"less than {ALL_MIB} MiB together"
+            )
 
 
 ORDINARY = ("API_KEY", "API_KEYS")

@@ -74,9 +74,6 @@ class Setting:
     example: str
 
 
-_DERIVED = {"deployment_path": "/opt/community-tracker", "log_path": "/var/log/community-tracker"}
-
-
 def _described() -> dict[str, Setting]:
     found = {}
     for group, part in GROUPS.items():
@@ -84,7 +81,7 @@ def _described() -> dict[str, Setting]:
             extra = field.json_schema_extra
             example = str(extra["example"]) if isinstance(extra, dict) else ""
             rule = next(item for item in field.metadata if isinstance(item, Rule))
-            default = field.default if isinstance(field.default, str) else _DERIVED[name]
+            default = str(field.get_default(call_default_factory=True, validated_data={}))
             key = name.upper()
             found[key] = Setting(key, group, field.description or "", default, rule.form, example)
     return found
