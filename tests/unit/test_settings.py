@@ -22,7 +22,7 @@ from tasks.core.settings import (
     release_environment,
     value_faults,
 )
-from tasks.core.settings.names import SET_BY_US, edit_distance, near_miss
+from tasks.core.settings.names import DOUBTFUL, SET_BY_US, edit_distance, near_miss
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -467,6 +467,16 @@ def test_the_name_of_a_file_is_the_deployments(root: Path) -> None:
     message = refusal(root, "A=1\nA_FILE=/x\nB_FILE=/y\nAPP_FILES=A\n")
     assert "A_FILE (.env:2): is set by the deployment, to the file of A, which APP_FILES lists" in message
     assert "B_FILE" not in message
+
+
+@pytest.mark.parametrize("key", DOUBTFUL)
+def test_a_name_that_seldom_means_what_it_does_is_worth_a_warning(root: Path, key: str) -> None:
+    assert near_miss(key) is None, "it would be refused, and never be doubted"
+    (warning,) = load(root, f"A=1\n{key}=hunter2\n").warnings
+    assert warning.startswith(f".env:2: {key} is no setting, and reaches the application's backend: ")
+    assert warning.endswith(f"If it is so: APP_KEYS={key}")
+    assert load(root, f"{key}=hunter2\nAPP_KEYS={key}\n").warnings == ()
+    assert load(root, f"MY_{key}=1\n").warnings == ()
 
 
 # --- values that a command gives ---

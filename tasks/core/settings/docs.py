@@ -83,7 +83,8 @@ Every name that is no setting belongs to the application and reaches the backend
 secrets: `check-config` lists the names only, and no message, log or image has a value.
 
 - A name within two edits of a setting's (`HTP_PORT`) is refused
-  until `APP_KEYS` lists it: `APP_KEYS=HTP_PORT`.
+  until `APP_KEYS` lists it: `APP_KEYS=HTP_PORT`. Some that seldom mean what they do here (`HTTPS`, `CERT_DIR`,
+  `POSTGRES_PASSWORD`, `PATH`) get a warning until then.
 - @SET_BY_US@ are set by the deployment and refused in the file.
 - One value has less than @ONE@ KiB, all of them together less than @ALL@ MiB: what an environment holds.
 - A file with such values should have mode 0600 (`fab init` sees to it). Where others can read it, or it is another

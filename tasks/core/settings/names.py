@@ -66,6 +66,25 @@ def size_faults(values: Mapping[str, str], where: Mapping[str, str], files: Coll
             )
 
 
+DOUBTFUL = {
+    **dict.fromkeys(("HTTPS", "USE_HTTPS", "ENABLE_SSL", "ENABLE_TLS"), "is ENABLE_HTTPS meant?"),
+    "HSTS": "is HSTS_SECONDS meant?",
+    **dict.fromkeys(("CERT", "CERT_DIR", "CERT_FILE", "SSL_CERT", "TLS_CERT"), "is CERT_PATH meant?"),
+    "POSTGRES_PASSWORD": "the database asks for none.",
+    "HOME": "its programs keep things there.",
+    "PATH": "its programs are found by it.",
+    "LD_PRELOAD": "it changes every program there.",
+}
+"""Names that seldom mean what reaches the backend under them, and why."""
+
+
+def name_warnings(own: Mapping[str, Entry], keys: Collection[str]) -> Iterator[str]:
+    """Doubt variables by their names, but for those in `keys` (APP_KEYS); shows no value."""
+    for key in sorted(own.keys() & DOUBTFUL.keys() - set(keys)):
+        why = f"{DOUBTFUL[key]} If it is so: APP_KEYS={key}"
+        yield f"{own[key].where}: {key} is no setting, and reaches the application's backend: {why}"
+
+
 ORDINARY = ("API_KEY", "API_KEYS")
 """Names that applications use every day, and that are no misspelt setting for all their likeness to one."""
 

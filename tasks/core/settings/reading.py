@@ -18,7 +18,7 @@ from tasks.core.secret import Secret
 from tasks.core.settings.commands import RunLine, ValueCommand, list_faults, run_none
 from tasks.core.settings.conflicts import conflicts
 from tasks.core.settings.files import NAME, Entry, EnvFile, read_env_file
-from tasks.core.settings.names import application_faults, near_miss, size_faults
+from tasks.core.settings.names import application_faults, name_warnings, near_miss, size_faults
 from tasks.core.settings.schema import SETTINGS, Settings
 
 
@@ -87,7 +87,7 @@ def read_settings(
             "application_sources": {key: entry.origin for key, entry in own.items()},
             "commands": commands,
             "sources": sources,
-            "warnings": tuple(_warnings(files, own, commands.keys())),
+            "warnings": (*_warnings(files, own, commands.keys()), *name_warnings(own, settings.app_keys)),
         }
     )
     return Reading(settings, tuple(faults))
