@@ -1,6 +1,6 @@
 """Read a settings file: what it says, where it says it, and every line that says nothing.
 
-The syntax is python-dotenv's, with three things made definite:
+The syntax is python-dotenv's, with these things made definite:
 
 - nothing is interpolated: a `$` is a `$`, in every quoting;
 - a byte order mark is skipped, and CRLF is read as LF, inside quotes too;
