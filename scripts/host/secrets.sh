@@ -7,21 +7,27 @@
 # Output:     none.
 # Exit codes: a function returns 1, with `blame` (failure.sh).
 
+# Seconds that the engine may take for the one-shot.
+SECRETS_PATIENCE=${SECRETS_PATIENCE:-60}
+
 # secrets_fill RELEASE SLOT: after slot_remove, which has left none.
 secrets_fill() {
   secrets_tar=$(release_path "$1")/app.files.tar
   [ -f "$secrets_tar" ] || return 0
   secrets_volume=${APP_NAME}_secrets_$2
   told backend engine volume create --label "app=$APP_NAME" --label "slot=$2" --label service=secrets "$secrets_volume" || return 1
-  told backend secrets_unpack "$2" "$(env_value "$1" BACKEND_IMAGE)" || return 1
+  told backend secrets_unpack "$2" "$(env_value "$1" BACKEND_IMAGE)" "$secrets_volume" "$secrets_tar" || return 1
   detail "secrets: in the volume $secrets_volume"
 }
 
-# secrets_unpack SLOT IMAGE: the empty volume takes owner and mode from the image's directory.
+# secrets_unpack SLOT IMAGE VOLUME TAR: the empty volume takes owner and mode from the image's directory.
 secrets_unpack() {
-  docker run --rm -i --pull never --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
-    --user "$API_USER_UID:$API_USER_GID" --label "app=$APP_NAME" --label service=secrets --label "slot=$1" \
-    --mount "type=volume,source=$secrets_volume,target=/run/secrets" --entrypoint tar "$2" -xf - -C /run/secrets <"$secrets_tar" 9>&-
+  unpack_code=0
+  timeout "$SECRETS_PATIENCE" docker run --rm -i --pull never --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
+    --pids-limit 64 --memory 256m --log-driver none --user "$API_USER_UID:$API_USER_GID" --label "app=$APP_NAME" --label service=secrets \
+    --label "slot=$1" --mount "type=volume,source=$3,target=/run/secrets" --entrypoint tar "$2" -xf - -C /run/secrets <"$4" 9>&- || unpack_code=$?
+  case $unpack_code in 124 | 143) printf 'the engine did not unpack the secrets within %s s\n' "$SECRETS_PATIENCE" ;; esac
+  return "$unpack_code"
 }
 
 # secrets_remove SLOT: once its containers are gone.

@@ -34,7 +34,7 @@ settled() { [ -z "$(secrets_faults "$@")" ]; }
     fresh
     SECRETS=TOKEN activated "$shell" one
     call=$(grep '^run .*service=secrets' "$FAKE/calls")
-    for option in '--network none' '--read-only' '--cap-drop ALL' 'no-new-privileges' '--user 1001:1001' '--rm'; do
+    for option in '--network none' '--read-only' '--cap-drop ALL' 'no-new-privileges' '--user 1001:1001' '--rm' '--pids-limit' '--memory' '--log-driver none'; do
       [[ $call == *"$option"* ]]
     done
     never grep -r 'TOKEN of one' "$FAKE/calls" "$LOGS"
@@ -52,6 +52,10 @@ settled() { [ -z "$(secrets_faults "$@")" ]; }
     echo "$shell $output"
     [ "$status" = 1 ]
     [[ $output == *'service backend: tar: short read'* ]]
+    echo secrets-stuck >"$FAKE/faults"
+    SECRETS_PATIENCE=1 run host "$shell" activate two
+    [ "$status" = 1 ]
+    [[ $output == *'service backend: the engine did not unpack the secrets within 1 s'* ]]
     never grep '^compose .*up' "$FAKE/calls"
     [ "$(serving)" = blue ]
     [ -z "$(secrets)" ]
