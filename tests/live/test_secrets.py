@@ -103,12 +103,17 @@ def _searched(host: LabHost, checkout: Checkout, planted: Planted) -> None:
     assert finding(host, planted.words, *everywhere) == private
     assert host.run("stat", "-c", "%a", *sorted(private)).split() == ["600", "600"]
     assert finding(host, (planted.file, planted.both), HERE) == {f"{HERE}/releases/{release}/app.files.tar"}
+    control = secrets.token_hex(16)
+    host.run(f"systemd-cat echo {control} && journalctl --sync")
     said = host.run(
         "journalctl --no-pager -o cat; cat /var/lib/docker/containers/*/*-json.log; docker events --since 9m --until 0s"
     )
     shown = host.run(
         "docker inspect $(docker ps -aq) $(docker volume ls -q) $(docker network ls -q) $(docker images -q)"
     )
+    for sign in (control, '"log":', "container start"):
+        assert sign in said, "journal, logs and events were read"
+    assert planted.plain in shown, "what is in an environment is seen here"
     assert not [word for word in planted.words if word in said]
     assert not [word for word in (planted.file, planted.both) if word in shown]
     mine = [path for path in checkout.path.rglob("*") if path.is_file() and not path.is_symlink()]
