@@ -13,7 +13,7 @@ from tasks.core.protocols import Answer, Host, Outcome
 from tasks.core.reasons import script_failure
 from tasks.core.units import seconds
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, require_engine
+from tasks.hosts import Lock, held, require_engine, require_own_number
 from tasks.last_build import last_build
 from tasks.migrations import require_ended
 
@@ -29,6 +29,7 @@ def up(host: Host, work: Workspace, *, release: str = "", wait: int = 0) -> Outc
         require_engine(host, work, lock.facts)
         if not name:
             return Outcome(False, f"{host.name}: already so, {lock.facts.active_name} serves")
+        require_own_number(host, work, lock.facts)
         wanted = lock.facts.migrations.releases.get(name, ())
         require_ended(host, lock.facts, wanted)
         if pending := str(lock.facts.migrations.pending(wanted)):

@@ -19,8 +19,18 @@ from tasks.core.migrations import NEVER_ENDED, resolve_remedy
 from tasks.core.plan import Plan, make_plan
 from tasks.core.protocols import Console, Host, Outcome
 from tasks.core.releases import Build, ReleaseFiles, release_files
+from tasks.core.requirements import shared_number
 from tasks.core.workspace import Workspace
-from tasks.hosts import Lock, held, read_facts, require_disk, require_identity, require_readable, require_writable
+from tasks.hosts import (
+    Lock,
+    held,
+    read_facts,
+    require_disk,
+    require_identity,
+    require_own_number,
+    require_readable,
+    require_writable,
+)
 from tasks.image_store import ImageStore
 from tasks.images import send_images
 from tasks.installation import ensure_engine, plan_installation
@@ -44,6 +54,9 @@ def plan(host: Host, work: Workspace) -> Outcome:
     wanted = _prepare(host, work, facts, installation)
     for line in wanted.plan.lines():
         work.console.say("  " + line)
+    if fault := shared_number(facts, work.settings):
+        what = "" if facts.identity else "deploy will refuse: "
+        work.console.warn(f"{what}{fault.what}; {fault.remedy}")
     for name in wanted.plan.migrations.never_ended:
         work.console.warn(
             f"deploy will refuse: the migration {name}: {NEVER_ENDED}; {resolve_remedy(name, host.target)}"
@@ -76,6 +89,7 @@ def deploy(host: Host, work: Workspace, *, wait: int = 0) -> Outcome:
     installation = plan_installation(host, work, facts)
     require_readable(host, facts)
     require_writable(host, facts)
+    require_own_number(host, work, facts)
     with clock.step("build"):
         wanted = _prepare(host, work, facts, installation)
     if wanted.plan.nothing:

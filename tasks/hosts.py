@@ -25,7 +25,7 @@ from tasks.core.identity import Server, identity_faults
 from tasks.core.os_release import SUPPORTED, detect
 from tasks.core.protocols import Answer, Conversation, Host, Outcome
 from tasks.core.reasons import refusal, typed
-from tasks.core.requirements import UnmetRequirement, missing_requirements
+from tasks.core.requirements import UnmetRequirement, missing_requirements, shared_number
 from tasks.core.settings import Settings, release_environment
 from tasks.core.workspace import Workspace
 
@@ -124,6 +124,15 @@ def require_identity(host: Host, work: Workspace, facts: HostFacts, server: Serv
         )
     if facts.database_fault:  # it may have been mended since: the activation looks again, before it starts anything
         work.console.say(f"  database: {facts.database_fault}")
+
+
+def require_own_number(host: Host, work: Workspace, facts: HostFacts) -> None:
+    """Refuse a first deployment whose secrets an account of the host could read; where one is deployed, warn."""
+    fault = shared_number(facts, work.settings)
+    if fault and not facts.identity:
+        raise HostNotReady(f"{host.name}: {fault.what}; nothing was changed", remedy=fault.remedy)
+    if fault:
+        work.console.warn(f"{fault.what}; {fault.remedy}")
 
 
 def require_disk(host: Host, facts: HostFacts, needs: Iterable[DiskNeed]) -> None:

@@ -13,6 +13,7 @@ facts() {
   install_facts
   disk_facts
   path_facts
+  account_facts
   release_facts
   port_facts
   ! command -v docker >/dev/null 2>&1 || {

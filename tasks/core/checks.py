@@ -17,6 +17,7 @@ from tasks.core.os_release import detect
 from tasks.core.requirements import (
     UnmetRequirement,
     lacking_privilege,
+    shared_number,
     taken_port,
     unfit_compose,
     unfit_engine,
@@ -62,6 +63,7 @@ def host_checks(
     yield from _disks(facts, target)
     yield from _ports(facts, settings)
     yield _path(facts, settings)
+    yield _line("API_USER_UID", shared_number(facts, settings), f"{settings.api_user_uid} is no other account's")
     yield _clock(facts, time.time() if now is None else now)
     yield _lock(facts)
     yield _unfinished(facts)

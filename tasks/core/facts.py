@@ -118,7 +118,8 @@ class HostFacts:
     of this application were deployed from; `faults` is, by service, why its container cannot stay as it is whatever is
     wanted (scripts/host/platform.sh); `unreadable` is who may not read what is deployed, and who may;
     `path_obstacle` is what keeps this user from writing there, and `path_next` the way around either;
-    `privilege_next` is how this user gets the right to deploy.
+    `privilege_next` is how this user gets the right to deploy; `account` is who has API_USER_UID there, and must not,
+    `account_free` a number that nobody has (scripts/host/account.sh).
     """
 
     user: str
@@ -155,6 +156,8 @@ class HostFacts:
     path_obstacle: str = ""
     path_next: str = ""
     privilege_next: str = ""
+    account: str = ""
+    account_free: str = ""
     certificate: HostCertificate = field(default_factory=HostCertificate)
 
     @property
@@ -258,6 +261,8 @@ def parse_facts(lines: Iterable[str]) -> HostFacts:
         path_obstacle=facts.last("path.obstacle"),
         path_next=facts.last("path.next"),
         privilege_next=facts.last("privilege.next"),
+        account=facts.last("account"),
+        account_free=facts.last("account.free"),
         certificate=parse_host_certificate(facts.under("certificate.")),
     )
 

@@ -131,6 +131,20 @@ def unfit_compose(facts: HostFacts, settings: Settings, target: str = "HOST") ->
     return None
 
 
+def shared_number(facts: HostFacts, settings: Settings) -> UnmetRequirement | None:
+    """Refuse an account that has the number of the backend's user; on a deployed host the number stays what it is."""
+    if not facts.account:
+        return None
+    move = f"usermod -u {facts.account_free} {facts.account} (on the host, as root, while it has no process)"
+    set_free = f"set API_USER_UID={facts.account_free}, which nobody has there; it cannot change after the deployment"
+    return UnmetRequirement(
+        f"{settings.api_user_uid} (API_USER_UID), which the backend runs as, is the number of the account "
+        f"{facts.account}: it could read the application's secrets",
+        f"give the account another: {move}" if facts.identity else f"{set_free}; or {move}",
+        unsupported=False,
+    )
+
+
 def taken_port(port: Port, settings: Settings) -> UnmetRequirement | None:
     """Refuse a port that somebody else listens on; another application of ours is not to be stopped for this one."""
     if port.state != "taken":

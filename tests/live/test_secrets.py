@@ -152,6 +152,36 @@ def test_a_laptop_s_own_variables_change_nothing(lab_host: LabHost, checkout: Ch
     assert lab_host.containers() == before
 
 
+def test_an_account_with_the_backend_s_number_is_named(lab_host: LabHost, checkout: Checkout) -> None:
+    """It could read all, another account nothing: a host that serves is warned of it, a first deployment refused.
+
+    Turned red by: `doctor` and `deploy` of before, which said `ready to deploy` and sent the secrets.
+    """
+    process = lab_host.run("docker", "inspect", "-f", "{{.State.Pid}}", lab_host.service("backend")).strip()
+    files = (f"/proc/{process}/environ", f"/proc/{process}/root/run/secrets/BOTH")
+
+    def read_by(user: str) -> list[str]:
+        lines = [f"cat {file} >/dev/null 2>&1 && echo read || echo denied" for file in files]
+        return lab_host.run("su", user, "-s", "/bin/sh", "-c", "; ".join(lines)).split()
+
+    assert read_by("plain") == ["denied", "denied"]
+    lab_host.run(f"useradd -u {USER} -U -M -s /bin/sh ann")
+    try:
+        assert read_by("ann") == ["read", "read"], "why it must not be"
+        found = checkout.fab("doctor", check=False)
+        assert found.returncode == 1
+        assert "is the number of the account ann: it could read" in found.stdout
+        assert "usermod -u 2001 ann" in found.stdout
+        again = checkout.fab("deploy")
+        assert "already so" in again.stdout
+        assert "is the number of the account ann" in again.stderr
+        first = checkout.fab("deploy", "--set", "APP_NAME=second", "--set", "HTTP_PORT=8099", check=False)
+        assert (first.returncode, "API_USER_UID=2001" in first.stderr) == (1, True)
+        assert lab_host.run("test ! -e /opt/second && echo none") == "none\n"
+    finally:
+        lab_host.run("userdel ann")
+
+
 def test_files_go_with_their_release_and_come_back_with_it(lab_host: LabHost, checkout: Checkout, store: Path) -> None:
     """A changed value is deployed, the engine starts anew, a rollback has the old one, and nothing is left over.
 

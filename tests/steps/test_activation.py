@@ -8,6 +8,7 @@ from tasks.activation import step_times, up
 from tasks.core.errors import (
     ActivationFailed,
     HostFailed,
+    HostNotReady,
     Interrupted,
     Locked,
     NothingDeployed,
@@ -76,6 +77,15 @@ def test_a_first_release_that_failed_is_tried_again(world: World) -> None:
     world.answers(hold=told(HostState().having(release_line(OLD, "failed"))), hold_activate=activated(OLD))
     up(world.host, world.work)
     assert world.host.transcript == ["hold up", f"hold: activate {OLD}"]
+
+
+def test_the_first_release_does_not_come_up_where_an_account_could_read_its_secrets(world: World) -> None:
+    """Turned red by: no require_own_number in up."""
+    state = HostState().having(release_line(NEW, "pending")).but(account="ann", account_free="2001")
+    world.answers(hold=told(state))
+    with pytest.raises(HostNotReady, match="is the number of the account ann"):
+        up(world.host, world.work)
+    assert world.host.transcript == ["hold up"]
 
 
 def test_a_named_release_comes_up(world: World) -> None:

@@ -80,6 +80,30 @@ def test_what_is_sent_is_the_images_and_the_release(world: World) -> None:
     assert [name for name, content in files.items() if SECRET.encode() in content] == ["app.env.json"]
 
 
+def test_a_first_deployment_is_refused_where_an_account_could_read_its_secrets(world: World) -> None:
+    """Turned red by: no require_own_number in deploy (the images were sent, and the secrets)."""
+    deployable(world, HostState().but(account="ann", account_free="2003"))
+    with pytest.raises(HostNotReady, match="is the number of the account ann") as caught:
+        deploy(world.host, world.work)
+    assert caught.value.exit_code == 1
+    assert "API_USER_UID=2003" in caught.value.remedy
+    assert (world.host.transcript, world.docker.transcript[1:]) == (["facts"], [])
+    plan(world.host, world.work)
+    assert world.console.warned[-1].startswith("deploy will refuse: 1001 (API_USER_UID)")
+
+
+def test_a_host_that_serves_is_deployed_with_a_warning(world: World) -> None:
+    """Its number can no longer change: a refusal would only leave the old release with the same number."""
+    state = serving(world.files()).but(account="ann", account_free="2003").having(*identity_lines(world.settings))
+    deployable(world, state)
+    world.set(DRAIN_SECONDS="3")
+    deploy(world.host, world.work)
+    assert "usermod -u 2003 ann" in world.console.warned[0]
+    assert "hold: activate" in world.host.transcript[-1]
+    plan(world.host, world.work)
+    assert "deploy will refuse" not in world.console.warned[-1]
+
+
 def test_parameters_name_who_asks_and_for_what(world: World) -> None:
     deployable(world, HostState())
     deploy(world.host, world.work)

@@ -34,6 +34,18 @@ def test_a_sound_host_passes_every_line(tmp_path: Path) -> None:
     assert found["operating system"].found == "Debian GNU/Linux 12 (bookworm)"
 
 
+def test_an_account_with_the_backend_s_number_fails_and_its_remedy_is_what_can_still_be_changed(tmp_path: Path) -> None:
+    """Turned red by: no shared_number among the checks; of before, `ready to deploy`."""
+    state = HostState().but(account="ann", account_free="2003")
+    (first,) = failing(tmp_path, state)
+    assert first.name == "API_USER_UID"
+    assert first.found.startswith("1001 (API_USER_UID), which the backend runs as, is the number of the account ann: ")
+    assert first.remedy.startswith("set API_USER_UID=2003, which nobody has there; it cannot change after ")
+    assert "; or usermod -u 2003 ann " in first.remedy
+    (later,) = failing(tmp_path, state.having("identity.uid=1001"))
+    assert later.remedy.startswith("give the account another: usermod -u 2003 ann (on the host, as root")
+
+
 @pytest.mark.parametrize(
     ("changes", "name", "found", "remedy"),
     [

@@ -14,7 +14,8 @@ class Security(Group):
     """Say who runs the backend, and which hosts are believed."""
 
     api_user_uid: Annotated[int, _USER_ID] = setting(
-        "User id of the backend's process. Cannot change after the first deployment.",
+        "User id of the backend's process; no account of the host may have it. "
+        "Cannot change after the first deployment.",
         default="1001",
         example="2001",
     )
