@@ -35,7 +35,7 @@ def owners(host: LabHost, path: str = HERE) -> Counter[str]:
 
 def deploy(checkout: Checkout, host: LabHost, user: str, edition: str) -> str:
     """Deploy as that user a release of its own; what was said."""
-    checkout.write_env(EDITION=edition, TOKEN=f"'{edition}'", APP_FILES="TOKEN", DRAIN_SECONDS="1")
+    checkout.write_env(EDITION=edition, TOKEN=f'"{edition}"', APP_FILES="TOKEN", DRAIN_SECONDS="1")
     done = checkout.fab("deploy", host=f"{host.name}{user}")
     release = host.run(f"sed -n 's/^release=//p' {HERE}/active").strip()
     assert release in done.stdout
