@@ -99,7 +99,6 @@ def main(directory: Path) -> None:
         "expired": (pem(certificate(key, "example.org", start=-100)), key_text(key)),
         "mismatched": (pem(three), key_text(other)),
         "encrypted": (pem(three), key_text(key, b"password")),
-        "cut": (pem(one)[:-40], key_text(key)),
     }
     for name, (chain, text) in pairs.items():
         write_pair(directory / name, chain, text)

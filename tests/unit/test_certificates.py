@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tasks.core.certificates import load_certificate
+from tasks.core.certificates import WARN_DAYS, load_certificate
 from tasks.core.errors import SettingsError
 from tests import certificates
 from tests.certificates import Key, fingerprint, key_text, new_key, pem, write_pair
+from tests.checkout import ROOT
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KINDS = ("rsa-2048", "p-256", "p-384")
@@ -118,7 +119,7 @@ def test_what_is_missing_is_all_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
-def test_a_flipped_byte_is_never_taken_for_another_certificate(tmp_path: Path, kind: str, at: float) -> None:
+def test_a_key_with_another_byte_is_refused_and_not_shown(tmp_path: Path, kind: str, at: float) -> None:
     mine = new_key(kind)
     chain, text = pem(certificate(mine, "a")), key_text(mine)
     index = int(len(text) * at)
@@ -172,3 +173,8 @@ def test_another_chain_is_another_pair(tmp_path: Path, key: Key, other: Key) -> 
     assert alone.fingerprint == whole.fingerprint
     assert alone.pair.partition("-")[0] == whole.pair.partition("-")[0] == alone.fingerprint[:16]
     assert alone.pair != whole.pair
+
+
+def test_both_sides_warn_on_the_same_day() -> None:
+    script = (ROOT / "scripts/host/certificates.sh").read_text()
+    assert f"\nCERTIFICATE_DAYS={WARN_DAYS}\n" in script
