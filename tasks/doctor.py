@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.core.application import check_application
-from tasks.core.certificates import read_certificate
+from tasks.core.certificates import days_text, read_certificate
 from tasks.core.checks import Check, host_checks, identity_checks
 from tasks.core.errors import DeployError
 from tasks.core.identity import Server
@@ -51,7 +51,7 @@ def _certificate(settings: Settings) -> Iterator[Check]:
     if settings.enable_https and settings.cert_directory:
         certificate, faults = read_certificate(settings.cert_directory, names=settings.server_names)
         found = "; ".join(
-            [*certificate.warnings, f"{certificate.days_left} days left"] if certificate else map(str, faults)
+            [*certificate.warnings, f"{days_text(certificate.days_left)} left"] if certificate else map(str, faults)
         )
         yield Check("CERT_PATH", not faults, found, "fab check-config names each fault and what is accepted")
 

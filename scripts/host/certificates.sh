@@ -261,7 +261,9 @@ certificate_text() {
   if [ "$(certificate_value not_after)" -le "$(date -u +%s)" ]; then
     printf '%s, EXPIRED on %s\n' "$(certificate_value names)" "$(certificate_value until)"
   else
-    printf '%s, %s days left, until %s\n' "$(certificate_value names)" "$(certificate_days)" "$(certificate_value until)"
+    text_days=$(certificate_days)
+    case $text_days in 0) text_days='LESS THAN A DAY' ;; *) text_days="$text_days days" ;; esac
+    printf '%s, %s left, until %s\n' "$(certificate_value names)" "$text_days" "$(certificate_value until)"
   fi
 }
 

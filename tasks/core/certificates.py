@@ -82,6 +82,11 @@ def read_certificate(
     return (None if faults else _describe(directory / CHAIN, chain, now)), faults
 
 
+def days_text(days: int) -> str:
+    """Write the whole days that are left; the last one in another tone."""
+    return f"{days} days" if days else "LESS THAN A DAY"
+
+
 def certificate_archive(directory: Path) -> bytes:
     """Pack the two files as tar, for a host; links are followed."""
     target = io.BytesIO()
@@ -209,8 +214,7 @@ def _describe(path: Path, chain: list[x509.Certificate], now: datetime) -> Certi
     self_signed = leaf.issuer == leaf.subject
     warnings = []
     if days < WARN_DAYS:
-        left = f"{days} days" if days else "LESS THAN A DAY"
-        warnings.append(f"the certificate ends in {left}, on {_day(leaf.not_valid_after_utc)}")
+        warnings.append(f"the certificate ends in {days_text(days)}, on {_day(leaf.not_valid_after_utc)}")
     if self_signed:
         warnings.append("the certificate is self-signed: browsers will warn")
     fingerprint = leaf.fingerprint(hashes.SHA256()).hex()

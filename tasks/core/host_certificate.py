@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.core.certificates import WARN_DAYS, Certificate
+from tasks.core.certificates import WARN_DAYS, Certificate, days_text
 
 _DAY = 86_400
 
@@ -47,7 +47,7 @@ class HostCertificate:
         names = ", ".join(self.names) or "no name"
         if self.is_expired(now):
             return f"{names}, EXPIRED on {self.until}"
-        return f"{names}, {self.days_left(now)} days left, until {self.until}"
+        return f"{names}, {days_text(self.days_left(now))} left, until {self.until}"
 
     def as_json(self, now: int) -> dict[str, object] | None:
         """Give a form for --json."""
@@ -85,7 +85,9 @@ def certificate_change(found: HostCertificate, wanted: Certificate | None) -> st
     if pair == found.pair:
         is_left = wanted is not None and found.staged not in ("", pair)
         return "certificate: another one was pushed and never served: it is dropped" if is_left else ""
-    which = f"{', '.join(wanted.names)}, {wanted.days_left} days left" if wanted else "what CERT_PATH has on the host"
+    which = "what CERT_PATH has on the host"
+    if wanted:
+        which = f"{', '.join(wanted.names)}, {days_text(wanted.days_left)} left"
     if not found.pair:
         return f"certificate: the first one: {which}"
     return f"certificate: another one than is served: {which}; the edge reads it anew, and nobody notices"

@@ -300,6 +300,9 @@ still_one() {
     sent "$shell" short
     run host "$shell" renew-certs
     [[ $output == *'warning: certificate: example.org'*', 9 days left'* ]]
+    sed -i "s/^not_after=.*/not_after=$(($(date +%s) + 300))/" "$FAKE_PATH/certificate"
+    run host "$shell" status
+    [[ $output == *', LESS THAN A DAY left, until '* ]]
     sed -i 's/^not_after=.*/not_after=1/' "$FAKE_PATH/certificate"
     run host "$shell" status
     [[ $output == *'EXPIRED on '* ]]

@@ -47,10 +47,11 @@ def served(seconds: int = 90 * DAY, /, **changes: str) -> dict[str, str]:
 def test_its_days_are_whole_and_its_last_second_is_known(
     seconds: int, days: int, is_expired: bool, is_short: bool
 ) -> None:
-    """Turned red by: `<` for `<=` in is_expired; `<=` for `<` in is_short."""
+    """Turned red by: `<` for `<=` in is_expired; `<=` for `<` in is_short; a last day told as `0 days`."""
     found = parse_host_certificate(served(seconds))
     assert (found.days_left(NOW), found.is_expired(NOW), found.is_short(NOW)) == (days, is_expired, is_short)
     assert ("EXPIRED" in found.text(NOW)) == is_expired
+    assert ("LESS THAN A DAY left" in found.text(NOW)) == (0 < seconds < DAY)
     assert found.text(NOW).startswith("example.org, b.test, ")
 
 
