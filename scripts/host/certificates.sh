@@ -106,16 +106,17 @@ is_https_wanted() { [ "$ENABLE_HTTPS" = true ]; }
 # certificates_ensure RELEASE: sets CERTIFICATE_CHANGED=yes|no. What is new is looked at first; what is refused is not kept.
 certificates_ensure() {
   CERTIFICATE_CHANGED=no
-  ! certificate_stays || CERT_PATH=''
   certificate_edge || return 1
+  ! certificate_stays || CERT_PATH=''
   certificate_wanted=$(certificate_pair "${CERT_PATH:-$(certificate_staged)}")
+  ! certificate_stays || is_current "$1" "$certificate_wanted" || certificate_wanted=''
   [ -z "$CERT_PATH" ] || [ -n "$certificate_wanted" ] || certificate_readable || return 1
   if [ -z "$certificate_wanted" ] && [ -n "$CERT_PATH" ]; then
     blame edge "$CERT_PATH/fullchain.pem has no certificate" "set CERT_PATH to the directory of the host that has fullchain.pem and privkey.pem"
     return
   fi
   if certificate_is_served "$1"; then
-    [ -n "$CERT_PATH" ] || rm -rf "$(certificate_staged)"
+    [ -n "$CERT_PATH" ] || [ -z "$certificate_wanted" ] || rm -rf "$(certificate_staged)"
     certificate_warn
     return 0
   fi
@@ -127,7 +128,8 @@ certificates_ensure() {
   fi
 }
 
-# certificate_stays: going back, or starting anew, takes none from the CERT_PATH of that release: it may be older, or gone by now.
+# certificate_stays: going back, or starting anew, takes none from the CERT_PATH of that release: it may be older, or gone by now; nor one
+# that was sent and never served, but to finish what was cut off.
 certificate_stays() { case ${J_TASK:-} in rollback | restart) [ -n "$(certificate_value pair)" ] ;; *) return 1 ;; esac }
 
 # certificate_edge: the edge that runs, and its HTTPS port: none where it has none.
@@ -144,9 +146,12 @@ certificate_served() { request_run host "$1" --print-certificate "https://127.0.
 certificate_is_served() {
   served_pair=$(certificate_value pair) served_print=$(certificate_value fingerprint)
   [ -n "$served_pair" ] && [ "${certificate_wanted:-$served_pair}" = "$served_pair" ] || return 1
-  [ "$(certificate_volume "$1" look </dev/null)" = "current=$served_pair" ] || return 1
+  is_current "$1" "$served_pair" || return 1
   [ -z "$CERTIFICATE_PORT" ] || [ "$(certificate_served "$1")" = "$served_print" ]
 }
+
+# is_current RELEASE PAIR: the volume has it, and the edge reads it at its next start.
+is_current() { [ -n "$2" ] && [ "$(certificate_volume "$1" look </dev/null)" = "current=$2" ]; }
 
 # certificate_again RELEASE: nothing new came: what is current is to be served, as after a run that was cut off.
 certificate_again() {

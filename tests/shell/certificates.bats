@@ -194,6 +194,30 @@ still_one() {
   done
 }
 
+# Turned red by: what was sent wins in a rollback, as in a deployment.
+@test "going back does not wait for one that was sent and never served: it stays where it is, and renew-certs serves it" {
+  for shell in $SHELLS; do
+    serving_https "$shell"
+    activated "$shell" two
+    for sent in expired two; do
+      sent "$shell" "$sent"
+      for task in rollback restart; do
+        run host "$shell" "$task"
+        echo "$shell $output"
+        [ "$status" = 0 ]
+        [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/one")" ]
+      done
+    done
+    host "$shell" renew-certs
+    [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/two")" ]
+    sent "$shell" one
+    ln -sfn "$(pair_of "$PAIRS/one")" "$FAKE/mounts/app_certs/current" # cut off before the edge was told
+    host "$shell" rollback
+    [ "$(cat "$FAKE/served")" = "$(print_of "$PAIRS/one")" ]
+    [ "$(record pair)" = "$(pair_of "$PAIRS/one")" ]
+  done
+}
+
 # Turned red by: no look into the volume in certificate_is_served; the merged outputs as they are.
 @test "cut off before the edge was told, then the old one again: the link goes back; without a record it is served, and said; warnings are no answer" {
   for shell in $SHELLS; do
