@@ -72,11 +72,17 @@ fault_before() {
   esac
 }
 
-# probe SLOT PATH|release: through the slot's own socket.
+# probe SLOT PATH|release: through the slot's own socket. Where the engine could not run it, which says nothing of the slot, once more.
 probe() {
   [ -n "${PROBED:-}" ] || PROBED=$(container_of "$1" frontend)
   [ -n "$PROBED" ] || return 1
-  engine_quietly exec "$PROBED" /usr/local/bin/probe "$2" 2>&1
+  probe_code=0
+  probe_said=$(engine_quietly exec "$PROBED" /usr/local/bin/probe "$2" 2>&1) || probe_code=$?
+  case $probe_code-$probe_said in
+  0-*) printf '%s\n' "$probe_said" ;;
+  *'OCI runtime exec failed'*) engine_quietly exec "$PROBED" /usr/local/bin/probe "$2" 2>&1 ;;
+  *) printf '%s\n' "$probe_said" && return "$probe_code" ;;
+  esac
 }
 
 # slot_wait SLOT RELEASE: healthy twice in a row, and it is the release it should be. Before its first answer it has HEALTH_TIMEOUT;

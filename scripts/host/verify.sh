@@ -91,6 +91,8 @@ verify_certificate() {
   certificate_edge || CERTIFICATE_PORT=
   if [ -z "$CERTIFICATE_PORT" ]; then
     check certificate unhealthy "no edge runs that has HTTPS"
+  elif [ -z "$(certificate_value fingerprint)" ]; then
+    check certificate unhealthy "$(certificate_record) is gone, so it is not known which is to be presented: fab -H HOST deploy or renew-certs, with CERT_PATH set, writes it"
   elif verify_said=$(certificate_served "$VERIFY_RELEASE") && [ "$verify_said" = "$(certificate_value fingerprint)" ]; then
     check certificate healthy "port $CERTIFICATE_PORT presents it: $(certificate_text)"
   else

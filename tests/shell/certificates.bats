@@ -321,6 +321,10 @@ still_one() {
     run host "$shell" verify
     [ "$status" = 1 ]
     [[ $output == *"check=certificate unhealthy port 58124 does not present $(print_of "$PAIRS/one")"* ]]
+    rm "$FAKE_PATH/certificate"
+    run host "$shell" verify
+    [ "$status" = 1 ]
+    [[ $output == *"check=certificate unhealthy $FAKE_PATH/certificate is gone"* ]]
     sent "$shell" short
     run host "$shell" renew-certs
     [[ $output == *'warning: certificate: example.org'*', 9 days left'* ]]
@@ -350,6 +354,8 @@ still_one() {
     [ "$(as "$shell" "$ROOT/containers/edge/certificates" look)" = current=two ]
     as "$shell" "$ROOT/containers/edge/certificates" use one
     chmod 600 "$CERTS/one/privkey.pem" && : >"$CERTS/one/privkey.pem" # emptied behind our back
+    as "$shell" "$ROOT/containers/edge/certificates" look >"$FAKE/seen"
+    [ ! -s "$FAKE/seen" ]
     put one
     cmp "$CERTS/one/privkey.pem" "$PAIRS/one/privkey.pem"
     [ "$(put chain)" = previous=one ]

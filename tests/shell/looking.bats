@@ -76,6 +76,19 @@ without_engine() {
   done
 }
 
+# Turned red by: no second try in `probe`.
+@test "a probe that the engine could not run says nothing of the slot: it is run once more" {
+  for shell in $SHELLS; do
+    fresh
+    activated "$shell" one
+    echo runc >"$FAKE/faults"
+    run host "$shell" verify
+    echo "$output"
+    [ "$status" = 0 ]
+    [ ! -e "$FAKE/faults" ]
+  done
+}
+
 @test "verify names each part that is not well, and only those" {
   for shell in $SHELLS; do
     fresh

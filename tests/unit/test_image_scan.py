@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import hashlib
 import io
 import json
 import posixpath
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 from tasks.core import image_scan
 from tasks.core.image_scan import Finding, Searcher, scan_archive
 from tasks.core.secret_forms import Form, forms_of, is_ordinary
+from tests.unit.test_archive import sha256, tar
 
 IMAGE = "app/backend:0123456789ab"
 TOKEN = "q7-Zk/92+mX4 wTé§"
@@ -42,20 +42,6 @@ PACKINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": lambda layer: gzip.compress(layer[:700], 1) + gzip.compress(layer[700:], 1),
     "zstd": lambda layer: zstandard.compress(layer[:700]) + zstandard.compress(layer[700:]),
 }
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def tar(files: Mapping[str, bytes]) -> bytes:
-    target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.mtime = len(content), 1_763_912_700.5
-            archive.addfile(member, io.BytesIO(content))
-    return target.getvalue()
 
 
 def diff_ids(layers: Sequence[bytes]) -> list[str]:
